@@ -1,0 +1,4 @@
+//! The `abide` program; see `abide::cli`.
+fn main() -> std::process::ExitCode {
+    abide::cli::main()
+}

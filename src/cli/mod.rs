@@ -1,0 +1,6 @@
+//! Under construction.
+
+/// Entry point.
+pub fn main() -> std::process::ExitCode {
+    std::process::ExitCode::FAILURE
+}

@@ -1,0 +1,167 @@
+//! Everything that the shell may be asked to do. Each is started without waiting; what comes of it is an event.
+
+use super::event::{Signals, Ticket};
+use super::id::SessionId;
+use super::record::{Record, State};
+use super::text::Text;
+use serde::{Deserialize, Serialize};
+
+/// See the module.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Make this record durable; answered by `Saved` or `SaveFailed`. Saves of one session never overtake each other.
+    Save(Box<Record>),
+    /// Write the start order and ask the service manager for a host; `Linked` or `StartFailed` follows.
+    Launch {
+        /// Whose.
+        id: SessionId,
+        /// Which start.
+        generation: u64,
+        /// What to execute.
+        argv: Vec<Text>,
+        /// Where.
+        cwd: Text,
+        /// The ticket whose environment it takes; none: that of its last start order.
+        environment: Option<Ticket>,
+    },
+    /// End a session's process: by its host, and by the service manager where the host does not answer.
+    Stop {
+        /// Whose.
+        id: SessionId,
+        /// Which start.
+        generation: u64,
+        /// Milliseconds from polite to SIGKILL.
+        grace_ms: u32,
+    },
+    /// Remove a session's files and its start order; answered by `Removed`.
+    Remove {
+        /// Whose.
+        id: SessionId,
+    },
+    /// One answer to a request. The last one of a ticket has `last`.
+    Reply {
+        /// Whose.
+        ticket: Ticket,
+        /// What.
+        reply: Reply,
+        /// No more follows.
+        last: bool,
+    },
+    /// Append to the event journal, the session's timeline and the log.
+    Journal(Entry),
+    /// The line that the service manager shows.
+    StatusLine(String),
+    /// Leave, unless a client connected in the meantime.
+    Leave,
+}
+
+/// A line of the event journal and of a session's timeline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Entry {
+    /// Its number: from 1, without gaps.
+    pub seq: u64,
+    /// Wall clock, ms since the epoch.
+    pub at_ms: u64,
+    /// Whose; none for the supervisor's own.
+    pub id: Option<SessionId>,
+    /// Its name at the time.
+    #[serde(default)]
+    pub name: String,
+    /// `created started state stopped exited removed renamed pinned unpinned adopted lost attached detached alert
+    /// log-gap save-failed` and `supervisor-…`.
+    pub event: String,
+    /// State after it.
+    pub state: Option<State>,
+    /// For people; printable.
+    #[serde(default)]
+    pub text: String,
+    /// Who asked for it: `abide stop (pid 123, from bash)`; empty for what happened by itself.
+    #[serde(default)]
+    pub by: String,
+}
+
+/// A session as clients see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct View {
+    /// The record.
+    pub record: Record,
+    /// What its host reports; none while it has no process.
+    pub signals: Option<Signals>,
+    /// Somebody is attached who may type.
+    pub attended: bool,
+}
+
+/// Answers of the supervisor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "kebab-case")]
+pub enum Reply {
+    /// Done; per target where there are several.
+    Done {
+        /// Sessions that it was done to.
+        sessions: Vec<View>,
+    },
+    /// A list, oldest first.
+    List {
+        /// The sessions.
+        sessions: Vec<View>,
+    },
+    /// One session.
+    Session {
+        /// It.
+        session: Box<View>,
+    },
+    /// An explanation.
+    Why {
+        /// The session.
+        session: Box<View>,
+        /// Plain sentences: the evidence, then the rule.
+        reasons: Vec<String>,
+    },
+    /// An event.
+    Event {
+        /// It.
+        entry: Entry,
+    },
+    /// About the supervisor.
+    Daemon {
+        /// Process id.
+        pid: u32,
+        /// Version of its program.
+        version: String,
+        /// `transient` or `service`.
+        origin: super::record::Origin,
+        /// Wall clock of its start, ms since the epoch.
+        started_ms: u64,
+        /// Sessions with a process.
+        live: usize,
+        /// Sessions in all.
+        sessions: usize,
+        /// What keeps it here, or when it leaves; for people.
+        holding: String,
+    },
+    /// Not done.
+    Error {
+        /// See [`ErrorKind`].
+        kind: ErrorKind,
+        /// What failed, on what.
+        message: String,
+        /// What to do next; empty for nothing.
+        hint: String,
+    },
+}
+
+/// Classes of errors, by what a caller does about them (and so by exit code).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ErrorKind {
+    /// It failed: 1.
+    Failed,
+    /// The request makes no sense: 2.
+    Usage,
+    /// No such session, or more than one: 3.
+    NoSession,
+    /// Refused to protect data: 4.
+    Protected,
+}

@@ -1,0 +1,317 @@
+//! Everything that can happen.
+
+use super::id::SessionId;
+use super::record::{Era, Exit, Host, Origin, Record, SpawnedBy};
+use super::text::Text;
+use serde::{Deserialize, Serialize};
+
+/// The present: a suspend-aware monotonic clock for rules, the wall clock for display.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Now {
+    /// Awake milliseconds since the supervisor's start.
+    pub awake_ms: u64,
+    /// Wall clock, ms since the Unix epoch.
+    pub wall_ms: u64,
+}
+
+/// A request under way: where its answers go. Chosen by the shell, never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Ticket(pub u64);
+
+/// Who asks, from the kernel's evidence.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Peer {
+    /// Process id.
+    pub pid: u32,
+    /// Its parent's program name (the shell or agent that ran the command).
+    pub label: String,
+    /// Working directory of the peer.
+    pub cwd: Text,
+}
+
+/// Names one session: its id, a unique prefix of it, or its name.
+pub type Address = String;
+
+/// What a client can ask of the supervisor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case")]
+pub enum Command {
+    /// Make a session.
+    Run(RunSpec),
+    /// All sessions, or those that are not over.
+    List {
+        /// Finished ones too.
+        all: bool,
+        /// Only those whose working directory is this or below.
+        cwd: Option<Text>,
+    },
+    /// One session.
+    Show {
+        /// Which.
+        target: Address,
+    },
+    /// End the processes of these; they stay listed.
+    Stop {
+        /// Which; empty with `all`.
+        targets: Vec<Address>,
+        /// All that have a process.
+        all: bool,
+        /// Milliseconds from the polite signals to SIGKILL; none for the configured grace.
+        grace_ms: Option<u32>,
+    },
+    /// Start these anew, resuming where their profile can.
+    Respawn {
+        /// Which; empty with `all`.
+        targets: Vec<Address>,
+        /// All that have a process.
+        all: bool,
+    },
+    /// Remove these and their files.
+    Rm {
+        /// Which.
+        targets: Vec<Address>,
+    },
+    /// Exempt from idle eviction, or not.
+    Pin {
+        /// Which.
+        targets: Vec<Address>,
+        /// Or unpin.
+        pinned: bool,
+    },
+    /// A new name.
+    Rename {
+        /// Which.
+        target: Address,
+        /// To what.
+        name: String,
+    },
+    /// The evidence and the rules behind what is shown.
+    Why {
+        /// Which.
+        target: Address,
+    },
+    /// Answered when the session is in one of these states, at once if it already is.
+    Wait {
+        /// Which.
+        target: Address,
+        /// Any of these (listed names); empty: any in which its turn is over.
+        states: Vec<String>,
+    },
+    /// The numbered events after `since`; then each new one, where `follow`.
+    Events {
+        /// Last number already seen.
+        since: u64,
+        /// Stay.
+        follow: bool,
+        /// Only of this session.
+        target: Option<Address>,
+    },
+    /// About the supervisor itself.
+    Daemon,
+    /// The supervisor is to leave. Sessions stay.
+    Quit,
+}
+
+/// What to run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunSpec {
+    /// Random, 32 hex digits: a repetition of the request finds the same session.
+    pub request: String,
+    /// A free name, else one is derived.
+    pub name: Option<String>,
+    /// Profile; none for a plain command.
+    pub agent: Option<String>,
+    /// A plain command, or an agent's further arguments.
+    pub argv: Vec<Text>,
+    /// An agent's first prompt.
+    pub prompt: Option<String>,
+    /// Working directory.
+    pub cwd: Text,
+    /// Names of the variables of its environment (the values travel beside the core).
+    pub env_names: Vec<String>,
+    /// Exempt from idle eviction from the start.
+    pub pinned: bool,
+}
+
+/// The commands of a session, made by the shell from a profile (or the plain command).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Plan {
+    /// First start.
+    pub argv: Vec<Text>,
+    /// Respawn; empty: as `argv`.
+    pub respawn_argv: Vec<Text>,
+    /// Conversation id that was preset.
+    pub session_id: Option<String>,
+    /// Name to derive from, where none was given.
+    pub name_hint: String,
+    /// For lists.
+    pub intent: String,
+}
+
+/// A host found alive (or its remains) at the supervisor's start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The session.
+    pub id: SessionId,
+    /// Which start.
+    pub generation: u64,
+    /// What was found.
+    pub what: Remains,
+}
+
+/// See [`Found`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remains {
+    /// A host that answered.
+    Alive(Host),
+    /// An exit record.
+    Ended(Exit),
+    /// A start order that no host has taken; it was withdrawn, so that none will.
+    Withdrawn,
+}
+
+/// A host's report, as far as rules look at it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Signals {
+    /// Terminals that may type.
+    pub writers: u16,
+    /// Terminals that only look.
+    pub readers: u16,
+    /// Bytes written so far.
+    pub offset: u64,
+    /// Output bytes lost to a failing disk.
+    pub unlogged: u64,
+    /// Error number of that disk's last failure.
+    pub log_errno: u16,
+    /// Wrote something in the last seconds.
+    pub active: bool,
+    /// The child itself is in the terminal's foreground.
+    pub leader_foreground: bool,
+    /// Window title.
+    pub title: String,
+    /// Last `OSC 7501` report.
+    pub program: String,
+    /// Last `OSC 133` mark, 0 for none.
+    pub prompt_mark: u8,
+    /// Last notification.
+    pub notification: String,
+    /// Counts bells and notifications.
+    pub alerts: u32,
+    /// Counts inputs.
+    pub inputs: u32,
+}
+
+/// Everything that can happen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// Once, first: what the disk and the runtime folder hold.
+    Adopt {
+        /// All readable records.
+        records: Vec<Record>,
+        /// Hosts and exits that were found.
+        found: Vec<Found>,
+        /// Now.
+        era: Era,
+        /// How this supervisor was started.
+        origin: Origin,
+        /// Last number in the event journal.
+        last_event: u64,
+    },
+    /// A client asks.
+    Command {
+        /// Where the answer goes.
+        ticket: Ticket,
+        /// Who.
+        peer: Peer,
+        /// What. For `Run` a fresh id and the plan come along.
+        command: Command,
+        /// For `Run`: a random id that no folder has, and what to execute.
+        draft: Option<(SessionId, Plan)>,
+    },
+    /// The client of a ticket has gone.
+    Gone {
+        /// Which.
+        ticket: Ticket,
+    },
+    /// A record is durable.
+    Saved {
+        /// Whose.
+        id: SessionId,
+        /// Which revision.
+        revision: u64,
+    },
+    /// A record could not be made durable.
+    SaveFailed {
+        /// Whose.
+        id: SessionId,
+        /// Which revision.
+        revision: u64,
+        /// Why, for people.
+        message: String,
+    },
+    /// The start could not even be asked for, or the host reported that it failed; nothing runs.
+    StartFailed {
+        /// Whose.
+        id: SessionId,
+        /// Which start.
+        generation: u64,
+        /// Why, for people: what failed, on what, what to do.
+        message: String,
+        /// The command or the folder is at fault, rather than the system.
+        users_fault: bool,
+    },
+    /// A host reported that its child runs, or was found, and is watched now.
+    Linked {
+        /// Whose.
+        id: SessionId,
+        /// Which start.
+        generation: u64,
+        /// Its host.
+        host: Host,
+    },
+    /// A watched host reported.
+    Status {
+        /// Whose.
+        id: SessionId,
+        /// Which start.
+        generation: u64,
+        /// What.
+        signals: Signals,
+    },
+    /// The session's process ended, by its exit record.
+    Exited {
+        /// Whose.
+        id: SessionId,
+        /// Which start.
+        generation: u64,
+        /// How.
+        exit: Exit,
+    },
+    /// The connection to a host ended without an exit record, and a new one could not be had.
+    HostLost {
+        /// Whose.
+        id: SessionId,
+        /// Which start.
+        generation: u64,
+    },
+    /// A session's files are gone (or could not be removed).
+    Removed {
+        /// Whose.
+        id: SessionId,
+        /// Why not, for people; none when done.
+        error: Option<String>,
+    },
+    /// Clients connected to the supervisor now, this many.
+    Clients(usize),
+    /// A deadline came.
+    Tick,
+}
+
+/// Who dispatched, from a peer.
+impl From<&Peer> for SpawnedBy {
+    fn from(peer: &Peer) -> Self {
+        Self { label: peer.label.clone(), cwd: peer.cwd.clone(), pid: peer.pid }
+    }
+}

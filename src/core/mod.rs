@@ -1,0 +1,16 @@
+//! The pure core: it decides, the shell acts. No I/O, no clock, no environment, no randomness, no lock.
+//!
+//! [`fleet::Fleet::handle`] takes the time and an [`event::Event`] and returns [`action::Action`]s; outcomes of
+//! actions, failures included, come back as events. Equal inputs give equal actions.
+
+pub mod action;
+pub mod event;
+pub mod fleet;
+pub mod id;
+pub mod record;
+pub mod session;
+pub mod status;
+pub mod text;
+
+#[cfg(test)]
+mod model;

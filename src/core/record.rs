@@ -1,0 +1,271 @@
+//! What is known of a session and must outlive the supervisor: the content of `jobs/<id>/state.json`.
+
+use super::id::SessionId;
+use super::text::Text;
+use serde::{Deserialize, Serialize};
+
+/// What the user wants of a session. `Stopped` and `Removed` are tombstones, durable before anything is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Desired {
+    /// It should have a process (or be resumable, where it was parked).
+    Running,
+    /// It must not run until the user says so.
+    Stopped,
+    /// It and its files are to go.
+    Removed,
+}
+
+/// What is listed. See the design's "States".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Waits for its turn to start.
+    Queued,
+    /// Its host was asked for.
+    Starting,
+    /// Busy.
+    Working,
+    /// Needs the user.
+    Blocked,
+    /// Alive with nothing to do.
+    Idle,
+    /// Its process ended with status 0.
+    Done,
+    /// Its process or its host ended otherwise, or never started.
+    Failed,
+    /// Ended by the user.
+    Stopped,
+    /// Its process is gone and it can be resumed: evicted, rebooted, the service manager went down.
+    Parked,
+}
+
+/// How lively a live session is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tempo {
+    /// Wrote something in the last seconds, or says that it works.
+    Active,
+    /// Silent.
+    Idle,
+    /// Waits for the user.
+    Blocked,
+}
+
+/// Session kinds, as agent CLIs name them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Somebody's own terminal.
+    Interactive,
+    /// Dispatched by `run`.
+    Bg,
+    /// The supervisor.
+    Daemon,
+    /// A host.
+    DaemonWorker,
+}
+
+/// Session templates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Template {
+    /// A person's.
+    Foreground,
+    /// Unattended by intent.
+    Bg,
+}
+
+/// Where a name came from; only an automatic one is ever replaced automatically.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NameSource {
+    /// `--name` or `rename`.
+    User,
+    /// Derived from the prompt or the command.
+    Auto,
+    /// An agent's plan.
+    Plan,
+}
+
+/// Whether the supervisor was installed as a service when the session was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// Started on demand.
+    Transient,
+    /// By its installed unit or plist.
+    Service,
+}
+
+/// Who dispatched it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SpawnedBy {
+    /// Program that asked, from the kernel's evidence (`bash`, `claude`).
+    pub label: String,
+    /// Its working directory.
+    pub cwd: Text,
+    /// Its process id.
+    pub pid: u32,
+}
+
+/// A boot and what its clocks mean; times of another era are never compared.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Era {
+    /// Boot id; empty where there is none.
+    pub boot_id: String,
+    /// Start time of pid 1, clock ticks.
+    pub pid1_start: u64,
+    /// Inode of the pid namespace.
+    pub pid_ns: u64,
+    /// Inode of the time namespace.
+    pub time_ns: u64,
+}
+
+/// The live (or last) host of a session.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Host {
+    /// Process id of the host.
+    pub pid: u32,
+    /// Process id of the child.
+    pub child_pid: u32,
+    /// Start time of the child, clock ticks.
+    pub child_start: u64,
+    /// Wall clock of the start, ms since the epoch.
+    pub started_ms: u64,
+    /// Build of the host.
+    pub build: String,
+    /// Protocol version in use.
+    pub protocol: u16,
+}
+
+/// How the last process ended.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Exit {
+    /// Exit status, where it exited.
+    pub code: Option<u8>,
+    /// Signal, where one ended it.
+    pub signal: Option<u8>,
+    /// `own`, `asked`, `terminated`, `manager-stopping`, `host-lost`, `never-started`, `reboot`.
+    pub cause: String,
+    /// What failed, for people; empty where nothing did.
+    pub message: String,
+    /// Wall clock, ms since the epoch.
+    pub ended_ms: u64,
+    /// CPU time of the child, µs.
+    pub cpu_us: u64,
+    /// Peak memory of the child, KiB.
+    pub max_rss_kib: u64,
+    /// Output bytes of the session in all.
+    pub offset: u64,
+    /// Output bytes of this run that could not be logged.
+    pub unlogged: u64,
+}
+
+/// Wall-clock times, ms since the epoch; 0 for never. For display and files only: no rule compares them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Times {
+    /// Dispatched.
+    pub created_ms: u64,
+    /// Last change of the record.
+    pub updated_ms: u64,
+    /// Last start of a process.
+    pub started_ms: u64,
+    /// First and last end of work (idle, done or worse).
+    pub first_terminal_ms: u64,
+    /// See `first_terminal_ms`.
+    pub last_terminal_ms: u64,
+}
+
+/// A session's record. Keys that this build does not know are kept in `extra`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    /// Format version of the file.
+    pub version: u32,
+    /// The session.
+    pub id: SessionId,
+    /// As last known.
+    pub state: State,
+    /// As last known.
+    pub tempo: Tempo,
+    /// See [`Template`].
+    pub template: Template,
+    /// See [`Kind`].
+    pub kind: Kind,
+    /// Shown and usable as an address; unique among sessions that are not removed.
+    pub name: String,
+    /// See [`NameSource`].
+    pub name_source: NameSource,
+    /// Profile; none for a plain command.
+    pub agent: Option<String>,
+    /// First start's command.
+    pub argv: Vec<Text>,
+    /// Command of a respawn; empty: as `argv`. Never carries the prompt again.
+    #[serde(default)]
+    pub respawn_argv: Vec<Text>,
+    /// What followed `--` for an agent, kept for respawns.
+    #[serde(default)]
+    pub respawn_flags: Vec<Text>,
+    /// Working directory.
+    pub cwd: Text,
+    /// Names (never values) of the variables that its environment had.
+    #[serde(default)]
+    pub env_names: Vec<String>,
+    /// The agent's own conversation id, where it has one.
+    #[serde(default)]
+    pub session_id: Option<String>,
+    /// What it was asked to do, for lists; empty for plain commands.
+    #[serde(default)]
+    pub intent: String,
+    /// See [`Origin`].
+    pub origin: Origin,
+    /// See [`SpawnedBy`].
+    #[serde(default)]
+    pub spawned_by: SpawnedBy,
+    /// Exempt from idle eviction.
+    #[serde(default)]
+    pub pinned: bool,
+    /// What the user wants.
+    pub desired: Desired,
+    /// Moves on with every start and every stop. A host of an older one is never kept.
+    pub generation: u64,
+    /// Counts saves of this record; of two copies the higher is the later.
+    #[serde(default)]
+    pub revision: u64,
+    /// The request that made it, so that a repetition finds it: 32 hex digits.
+    #[serde(default)]
+    pub request: String,
+    /// See [`Host`]; none while it has no process.
+    #[serde(default)]
+    pub host: Option<Host>,
+    /// See [`Exit`]; of the last process.
+    #[serde(default)]
+    pub exit: Option<Exit>,
+    /// When its process was started last.
+    #[serde(default)]
+    pub era: Era,
+    /// What it waits for, while blocked.
+    #[serde(default)]
+    pub waiting_for: Option<String>,
+    /// One line on what it does now; printable.
+    #[serde(default)]
+    pub detail: String,
+    /// See [`Times`].
+    #[serde(default)]
+    pub times: Times,
+    /// Version of the program that wrote it.
+    #[serde(default)]
+    pub cli_version: String,
+    /// Keys of other versions, written back as they were.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+/// The format version that this build writes.
+pub const VERSION: u32 = 1;

@@ -1,0 +1,52 @@
+//! abide: the per-user supervisor for coding-agent sessions.
+//!
+//! # Code map
+//! Three programs share this library: `abide` ([`cli`]), `abided` ([`supervisor`]) and `abide-host` ([`host`]).
+//!
+//! | Module | Holds | Files, sockets | Clock | `unsafe` | May use |
+//! |---|---|---|---|---|---|
+//! | [`core`] | every decision: `handle(now, event) -> actions` | no | no | no | nothing of ours |
+//! | [`wire`] | what is on the sockets, as types | no | no | no | `core` (from `control` only) |
+//! | [`paths`] | where everything is | reads | no | no | `sys` |
+//! | [`sys`] | every raw system call, one API per platform | yes | yes | yes | nothing of ours |
+//! | [`host`] | one session's terminal, screen, log | yes | yes | no | `sys`, `wire::{codec,frame,host,order,exit}` |
+//! | [`service`] | the service managers: unit files, placing hosts | yes | no | no | `sys`, `paths`, `wire` |
+//! | [`roster`] | records on disk | yes | no | no | `core`, `sys`, `paths` |
+//! | [`agents`] | profiles of agent CLIs, as data | no | no | no | `core` |
+//! | [`supervisor`] | the shell around `core`: sockets in, actions out | yes | yes | no | all but `cli`, `client`, `host` |
+//! | [`client`] | reaching the supervisor and the hosts | yes | yes | no | `wire`, `sys`, `service`, `paths`, `core` |
+//! | [`cli`] | commands, tables, help | yes | yes | no | `client` and what it uses, `agents` |
+//!
+//! `tests/tidy.rs` checks this table against the code.
+#![deny(unsafe_code, clippy::disallowed_methods)]
+
+pub mod agents;
+pub mod core;
+pub mod wire;
+
+#[allow(clippy::disallowed_methods, reason = "sole reader of XDG_*, HOME and ABIDE_HOME")]
+pub mod paths;
+
+#[allow(unsafe_code, clippy::disallowed_methods, reason = "every raw system call is here")]
+pub mod sys;
+
+#[allow(clippy::disallowed_methods, reason = "the session's files, sockets and times are its task")]
+pub mod host;
+
+#[allow(clippy::disallowed_methods, reason = "unit files and service managers' programs")]
+pub mod service;
+
+#[allow(clippy::disallowed_methods, reason = "records on disk")]
+pub mod roster;
+
+#[allow(clippy::disallowed_methods, reason = "the imperative shell")]
+pub mod supervisor;
+
+#[allow(clippy::disallowed_methods, reason = "sockets and starting a supervisor")]
+pub mod client;
+
+#[allow(clippy::disallowed_methods, reason = "the command line is a shell too")]
+pub mod cli;
+
+/// Version of this build, as every program and handshake states it.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,0 +1,28 @@
+//! What is on the sockets: bytes to types and back, without a socket in sight.
+//!
+//! Two protocols, both length-prefixed ([`frame`]) and both opened by a handshake in which each side states the
+//! range of versions that it speaks:
+//!
+//! - [`control`], the command line and hooks to the supervisor: JSON, since it changes with every feature and both
+//!   ends are replaced together;
+//! - [`host`], the supervisor and attached terminals to a session's host: a small binary protocol, since a host lives
+//!   for weeks while everything around it is upgraded and downgraded. [`order`] and [`exit`] are the two files that
+//!   pass between a host and the rest; they are encoded alike.
+//!
+//! # Version log
+//! | Protocol | Version | Release | Change |
+//! |---|---|---|---|
+//! | host | 1 | 0.1.0 | first |
+//! | control | 1 | 0.1.0 | first |
+//!
+//! # The skew rule
+//! Fields of a binary message are positional; a later version only appends. A reader takes a missing tail as the
+//! defaults and ignores what follows the fields that it knows. An unknown message type is answered with
+//! [`host::Refusal::Unknown`]; it never ends the connection, and never the process.
+
+pub mod codec;
+pub mod control;
+pub mod exit;
+pub mod frame;
+pub mod host;
+pub mod order;
