@@ -7,6 +7,7 @@
 //! |---|---|---|---|---|---|
 //! | [`core`] | every decision: `handle(now, event) -> actions` | no | no | no | nothing of ours |
 //! | [`wire`] | what is on the sockets, as types | no | no | no | `core` (from `control` only) |
+//! | [`config`] | the settings' format | no | no | no | `core` |
 //! | [`paths`] | where everything is | reads | no | no | `sys` |
 //! | [`sys`] | every raw system call, one API per platform | yes | yes | yes | nothing of ours |
 //! | [`host`] | one session's terminal, screen, log | yes | yes | no | `sys`, `wire::{codec,frame,host,order,exit}` |
@@ -21,6 +22,7 @@
 #![deny(unsafe_code, clippy::disallowed_methods)]
 
 pub mod agents;
+pub mod config;
 pub mod core;
 pub mod wire;
 

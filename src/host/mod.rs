@@ -1,5 +1,8 @@
 //! Under construction.
 
+pub mod scan;
+pub mod screen;
+
 /// Entry point.
 pub fn main() -> std::process::ExitCode {
     std::process::ExitCode::FAILURE

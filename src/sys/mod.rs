@@ -1,1 +1,10 @@
-//! Under construction.
+//! Every raw system call and every `unsafe` block, behind one API for all platforms.
+
+pub mod clock;
+pub mod dirs;
+pub mod fd;
+pub mod peer;
+pub mod process;
+pub mod pty;
+pub mod signal;
+pub mod terminal;
