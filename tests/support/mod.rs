@@ -1,0 +1,19 @@
+#![allow(dead_code, unused_imports, reason = "benches include it too, and use less of it")]
+//! What the tests stand on. Everything waits for events, with a deadline that only a failing test ever reaches.
+
+mod home;
+mod process;
+mod stage;
+mod tmux;
+mod tty;
+
+pub(crate) use home::{Home, Output};
+pub(crate) use process::{ended, run, until};
+pub(crate) use stage::{Stage, program, source};
+pub(crate) use tmux::Tmux;
+pub(crate) use tty::Tty;
+
+use std::time::Duration;
+
+/// How long anything may take before a test gives up on it: far beyond what a loaded machine needs.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
