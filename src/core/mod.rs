@@ -4,6 +4,7 @@
 //! actions, failures included, come back as events. Equal inputs give equal actions.
 
 pub mod action;
+pub mod environment;
 pub mod event;
 pub mod fleet;
 pub mod id;

@@ -1,0 +1,245 @@
+//! The environment of a session: its client's, without what described the client's own surroundings.
+//!
+//! What is taken out, and why:
+//! - **service variables**: they name sockets, descriptors, folders and journal streams of another unit, and a child
+//!   with `NOTIFY_SOCKET` can speak in that unit's name;
+//! - **markers of an enclosing agent**: a session dispatched from within an agent is not inside of it, and agents
+//!   change their behaviour, or refuse to start, when they believe to be nested;
+//! - **the enclosing terminal**: multiplexer, window, tty and size are those of the terminal that dispatched, while a
+//!   session is seen on others. `COLORTERM` stays, since every terminal of ours has these colours; so do
+//!   `SSH_CONNECTION` and `SSH_AUTH_SOCK`, which tell where the user is and hold for every terminal of theirs;
+//! - **our own markers**, except `ABIDE_HOME`, without which `abide` inside of the session would ask another
+//!   supervisor.
+//!
+//! Only exact names and prefixes of whole families are listed. The settings of agents (`CLAUDE_CONFIG_DIR`,
+//! `CODEX_HOME`, `OPENCODE_CONFIG`, …) stay.
+
+use super::id::SessionId;
+use super::text::Text;
+
+const SERVICE: &[&str] = &[
+    "NOTIFY_SOCKET",
+    "INVOCATION_ID",
+    "JOURNAL_STREAM",
+    "SYSTEMD_EXEC_PID",
+    "SYSTEMD_NSS_DYNAMIC_BYPASS",
+    "RUNTIME_DIRECTORY",
+    "STATE_DIRECTORY",
+    "CACHE_DIRECTORY",
+    "LOGS_DIRECTORY",
+    "CONFIGURATION_DIRECTORY",
+    "CREDENTIALS_DIRECTORY",
+    "ENCRYPTED_CREDENTIALS_DIRECTORY",
+    "PIDFILE",
+    "REMOTE_ADDR",
+    "REMOTE_PORT",
+    "SERVICE_RESULT",
+    "EXIT_CODE",
+    "EXIT_STATUS",
+    "XPC_SERVICE_NAME",
+    "XPC_FLAGS",
+];
+
+const SERVICE_FAMILIES: &[&str] = &[
+    "LISTEN_PID",
+    "LISTEN_FD",
+    "WATCHDOG_",
+    "MAINPID",
+    "MANAGERPID",
+    "FDSTORE",
+    "TRIGGER_",
+    "MONITOR_",
+    "MEMORY_PRESSURE_",
+    "CPU_PRESSURE_",
+    "IO_PRESSURE_",
+];
+
+const AGENTS: &[&str] = &[
+    "AGENT",
+    "AI_AGENT",
+    "CLAUDECODE",
+    "CLAUDE_CODE_ENTRYPOINT",
+    "CLAUDE_CODE_MESSAGING_TOKEN",
+    "CLAUDE_CODE_SESSION_ID",
+    "CLAUDE_CODE_SSE_PORT",
+    "CLAUDE_PID",
+    "CLAUDE_PROJECT_DIR",
+    "CODEX_CI",
+    "CODEX_SESSION_ID",
+    "CODEX_THREAD_ID",
+    "CURSOR_AGENT",
+    "GEMINI_CLI",
+    "GEMINI_CLI_NO_RELAUNCH",
+    "OPENCODE",
+    "OPENCODE_PID",
+    "PI_CODING_AGENT",
+    "QWEN_CODE",
+];
+
+const AGENT_FAMILIES: &[&str] = &["CODEX_SANDBOX"];
+
+const TERMINAL: &[&str] = &[
+    "COLUMNS",
+    "LINES",
+    "STY",
+    "WINDOW",
+    "WINDOWID",
+    "GPG_TTY",
+    "SSH_TTY",
+    "TERMCAP",
+    "TERM_SESSION_ID",
+    "VTE_VERSION",
+    "WT_SESSION",
+    "WT_PROFILE_ID",
+    "LC_TERMINAL",
+    "LC_TERMINAL_VERSION",
+    "_",
+];
+
+const TERMINAL_FAMILIES: &[&str] = &[
+    "TMUX",
+    "ZELLIJ",
+    "TERM_PROGRAM",
+    "KITTY_",
+    "WEZTERM_",
+    "ALACRITTY_",
+    "GHOSTTY_",
+    "ITERM_",
+    "KONSOLE_",
+    "VSCODE_",
+    "DTACH_",
+    "SHPOOL_",
+];
+
+/// Whether a session does not get this variable from its client.
+pub fn is_scrubbed(name: &str) -> bool {
+    let exact = [SERVICE, AGENTS, TERMINAL].concat();
+    let families = [SERVICE_FAMILIES, AGENT_FAMILIES, TERMINAL_FAMILIES].concat();
+    exact.contains(&name)
+        || families.iter().any(|family| name.starts_with(family))
+        || (name.starts_with("ABIDE_") && name != "ABIDE_HOME")
+}
+
+/// The name of a `NAME=value`; none for what is no variable.
+pub fn name_of(variable: &[u8]) -> Option<&[u8]> {
+    let end = variable.iter().position(|b| *b == b'=')?;
+    (end > 0).then(|| &variable[..end])
+}
+
+/// Takes out what [`is_scrubbed`] names, what is no `NAME=value`, and what cannot be passed to a program (a NUL).
+pub fn scrub(env: impl IntoIterator<Item = Text>) -> Vec<Text> {
+    let keep = |variable: &Text| {
+        !variable.0.contains(&0)
+            && name_of(&variable.0).is_some_and(|name| !std::str::from_utf8(name).is_ok_and(is_scrubbed))
+    };
+    env.into_iter().filter(keep).collect()
+}
+
+/// The environment in which a session starts: scrubbed, in its working directory, on our terminal, with its own id and
+/// with what its profile sets.
+pub fn for_session(
+    env: impl IntoIterator<Item = Text>,
+    id: SessionId,
+    cwd: &Text,
+    profile: &[(String, String)],
+) -> Vec<Text> {
+    let mut env = scrub(env);
+    if !find(&env, "TERM").is_some_and(|term| !term.is_empty() && term != b"dumb") {
+        // Without a terminal of its own the client had none to name; the session has one.
+        set(&mut env, "TERM", b"xterm-256color");
+    }
+    if find(&env, "PWD").is_some() {
+        set(&mut env, "PWD", &cwd.0);
+    }
+    for (name, value) in profile {
+        set(&mut env, name, value.as_bytes());
+    }
+    set(&mut env, "ABIDE_SESSION", id.to_string().as_bytes());
+    env
+}
+
+fn find<'a>(env: &'a [Text], name: &str) -> Option<&'a [u8]> {
+    let is_it = |v: &&Text| name_of(&v.0) == Some(name.as_bytes());
+    env.iter().find(is_it).map(|v| &v.0[name.len() + 1..])
+}
+
+/// Replaces every occurrence, so that no reader finds an older one first.
+fn set(env: &mut Vec<Text>, name: &str, value: &[u8]) {
+    env.retain(|v| name_of(&v.0) != Some(name.as_bytes()));
+    env.push(Text([name.as_bytes(), b"=", value].concat()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(list: &[&str]) -> Vec<Text> {
+        list.iter().map(|s| Text::from(*s)).collect()
+    }
+
+    #[test]
+    fn surroundings_go_and_settings_stay() {
+        for gone in [
+            "NOTIFY_SOCKET",
+            "LISTEN_FDS",
+            "LISTEN_FDNAMES",
+            "LISTEN_PIDFDID",
+            "MANAGERPIDFDID",
+            "MEMORY_PRESSURE_WATCH",
+            "TMUX",
+            "TMUX_PANE",
+            "TERM_PROGRAM_VERSION",
+            "CLAUDECODE",
+            "CLAUDE_CODE_MESSAGING_TOKEN",
+            "ABIDE_SESSION",
+            "ABIDE_LOG",
+        ] {
+            assert!(is_scrubbed(gone), "{gone}");
+        }
+        for kept in [
+            "PATH",
+            "HOME",
+            "LANG",
+            "COLORTERM",
+            "SSH_AUTH_SOCK",
+            "SSH_CONNECTION",
+            "CLAUDE_CONFIG_DIR",
+            "CLAUDE_CODE_USE_BEDROCK",
+            "CODEX_HOME",
+            "OPENCODE_CONFIG",
+            "ANTHROPIC_API_KEY",
+            "ABIDE_HOME",
+            "XDG_RUNTIME_DIR",
+            "DBUS_SESSION_BUS_ADDRESS",
+        ] {
+            assert!(!is_scrubbed(kept), "{kept}");
+        }
+    }
+
+    #[test]
+    fn only_variables_that_can_be_passed_on_are_kept() {
+        let env = vec![
+            Text::from("A=1"),
+            Text::from("=C:=x"),
+            Text::from("no equals sign"),
+            Text(b"B=\0".to_vec()),
+            Text(b"C=\xff".to_vec()),
+            Text(b"\xff=1".to_vec()),
+            Text::from("STY=1.pts"),
+        ];
+        assert_eq!(scrub(env), [Text::from("A=1"), Text(b"C=\xff".to_vec()), Text(b"\xff=1".to_vec())]);
+    }
+
+    #[test]
+    fn a_session_has_its_own_marks_and_a_usable_terminal() {
+        let id = SessionId::from_bits(0x2a);
+        let cwd = Text::from("/repo");
+        let set = [("X".to_owned(), "2".to_owned())];
+        let of = |env: &[&str]| for_session(texts(env), id, &cwd, &set);
+        let env = of(&["TERM=dumb", "PWD=/old", "X=1", "X=0", "ABIDE_SESSION=ffffffff"]);
+        assert_eq!(env, texts(&["TERM=xterm-256color", "PWD=/repo", "X=2", "ABIDE_SESSION=0000002a"]));
+        assert!(of(&["TERM=xterm-kitty"]).contains(&Text::from("TERM=xterm-kitty")));
+        assert!(of(&[]).contains(&Text::from("TERM=xterm-256color")));
+        assert!(!of(&[]).iter().any(|v| v.0.starts_with(b"PWD=")));
+    }
+}

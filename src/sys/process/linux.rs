@@ -1,0 +1,104 @@
+//! `/proc`.
+
+use super::{Process, Signal};
+use nix::errno::Errno;
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::path::PathBuf;
+
+pub(super) fn process(pid: u32) -> io::Result<Process> {
+    let stat = std::fs::read(format!("/proc/{pid}/stat")).map_err(|e| {
+        // A process that ends while we read is as gone as one that ended before.
+        if e.raw_os_error() == Some(libc::ESRCH) { io::ErrorKind::NotFound.into() } else { e }
+    })?;
+    parse(&stat).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "/proc/PID/stat has another form"))
+}
+
+pub(super) fn cwd(pid: u32) -> io::Result<PathBuf> {
+    std::fs::read_link(format!("/proc/{pid}/cwd"))
+}
+
+/// The name may hold anything, spaces and parentheses included: fields are counted from the last `)`.
+fn parse(stat: &[u8]) -> Option<Process> {
+    let open = stat.iter().position(|b| *b == b'(')?;
+    let close = stat.iter().rposition(|b| *b == b')')?;
+    let name = String::from_utf8_lossy(stat.get(open + 1..close)?);
+    let mut fields = std::str::from_utf8(&stat[close + 1..]).ok()?.split_ascii_whitespace();
+    let state = fields.next()?;
+    let mut number = || fields.next()?.parse::<i64>().ok();
+    let (parent, group, session, terminal, foreground) =
+        (number()?, number()?, number()?, number()?, number()?);
+    // Fields 9 to 21 lie between the foreground group and the start time.
+    let start = fields.nth(13)?.parse().ok()?;
+    Some(Process {
+        name: name.chars().map(|c| if c.is_control() { '?' } else { c }).collect(),
+        zombie: matches!(state, "Z" | "X" | "x"),
+        parent: u32::try_from(parent).ok()?,
+        group: i32::try_from(group).ok()?,
+        session: i32::try_from(session).ok()?,
+        // The kernel prints the device number as a signed integer.
+        terminal: u64::from(i32::try_from(terminal).ok()?.cast_unsigned()),
+        foreground: i32::try_from(foreground).ok()?,
+        start,
+    })
+}
+
+pub(super) fn signal(pid: i32, start: u64, signal: Signal, group: bool) -> io::Result<bool> {
+    // SAFETY: pidfd_open takes two integers and returns a new descriptor or -1.
+    let raw = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    let fd = i32::try_from(Errno::result(raw).map_err(io::Error::from)?).map_err(io::Error::other)?;
+    // SAFETY: the kernel just gave us this descriptor, and nobody else has it.
+    let pidfd = unsafe { OwnedFd::from_raw_fd(fd) };
+    // The descriptor names whatever has the id now; the start time, read after, says whether that is the one.
+    if !super::is_running(u32::try_from(pid).unwrap_or(0), start) {
+        return Ok(false);
+    }
+    if group {
+        // The leader lives, so the group's id cannot have gone to another.
+        return sent(Errno::result(killpg(pid, signal)));
+    }
+    // SAFETY: an open pidfd, a signal number, no siginfo, no flags.
+    let sent_to = unsafe {
+        libc::syscall(
+            libc::SYS_pidfd_send_signal,
+            pidfd.as_raw_fd(),
+            signal as i32,
+            std::ptr::null::<libc::siginfo_t>(),
+            0,
+        )
+    };
+    sent(Errno::result(sent_to))
+}
+
+fn killpg(group: i32, signal: Signal) -> i32 {
+    // SAFETY: kill takes two integers.
+    unsafe { libc::kill(-group, signal as i32) }
+}
+
+fn sent<T>(outcome: Result<T, Errno>) -> io::Result<bool> {
+    match outcome {
+        Ok(_) => Ok(true),
+        Err(Errno::ESRCH) => Ok(false),
+        Err(e) => Err(e.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hostile_name_does_not_shift_the_fields() {
+        let line = b"42 (a) R 1 (b\n) S 7 42 40 34817 42 4194304 1 2 3 4 5 6 7 8 20 0 1 0 99887 1 2 3\n";
+        let p = parse(line).expect("valid");
+        assert_eq!((p.name.as_str(), p.zombie, p.parent), ("a) R 1 (b?", false, 7));
+        assert_eq!((p.group, p.session, p.terminal, p.foreground, p.start), (42, 40, 34817, 42, 99887));
+    }
+
+    #[test]
+    fn half_a_line_is_refused() {
+        for bad in [&b""[..], b"42", b"42 (x", b"42 (x)", b"42 (x) S 1 2 3", b")("] {
+            assert_eq!(parse(bad), None);
+        }
+    }
+}
