@@ -21,7 +21,8 @@ pub enum Action {
         argv: Vec<Text>,
         /// Where.
         cwd: Text,
-        /// The ticket whose environment it takes; none: that of its last start order.
+        /// The ticket whose environment it takes, where that brought one, else that of its last start order. The
+        /// ticket's last reply never comes before this.
         environment: Option<Ticket>,
     },
     /// End a session's process: by its host, and by the service manager where the host does not answer.
@@ -38,7 +39,7 @@ pub enum Action {
         /// Whose.
         id: SessionId,
     },
-    /// One answer to a request. The last one of a ticket has `last`.
+    /// One answer to a request. Every ticket gets exactly one with `last`, also after its client has gone.
     Reply {
         /// Whose.
         ticket: Ticket,
@@ -51,8 +52,11 @@ pub enum Action {
     Journal(Entry),
     /// The line that the service manager shows.
     StatusLine(String),
-    /// Leave, unless a client connected in the meantime.
-    Leave,
+    /// Leave; unless asked to, not where a client connected in the meantime.
+    Leave {
+        /// By a client, who is still connected.
+        asked: bool,
+    },
 }
 
 /// A line of the event journal and of a session's timeline.

@@ -167,8 +167,11 @@ pub enum Remains {
     Alive(Host),
     /// An exit record.
     Ended(Exit),
-    /// A start order that no host has taken; it was withdrawn, so that none will.
+    /// A start order that no host has taken; it was withdrawn, so that none will. Reported again at the next start
+    /// for as long as the withdrawn order lies there.
     Withdrawn,
+    /// The order of this generation was taken by a host, of which nothing else was found: it may have run.
+    Taken,
 }
 
 /// A host's report, as far as rules look at it.
@@ -218,6 +221,8 @@ pub enum Event {
         origin: Origin,
         /// Last number in the event journal.
         last_event: u64,
+        /// The journal's last entries, oldest first; as many as the settings' `events_tail` at most.
+        recent: Vec<super::action::Entry>,
     },
     /// A client asks.
     Command {

@@ -235,6 +235,10 @@ pub struct Record {
     pub desired: Desired,
     /// Moves on with every start and every stop. A host of an older one is never kept.
     pub generation: u64,
+    /// The generation of the last start that was decided; 0 for none. Lower than `generation`: whatever still runs of
+    /// that start is to end, and where `desired` is `Running` another start follows.
+    #[serde(default)]
+    pub start: u64,
     /// Counts saves of this record; of two copies the higher is the later.
     #[serde(default)]
     pub revision: u64,
