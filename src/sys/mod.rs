@@ -6,5 +6,6 @@ pub mod fd;
 pub mod peer;
 pub mod process;
 pub mod pty;
+pub mod reap;
 pub mod signal;
 pub mod terminal;
