@@ -1,1 +1,4 @@
-//! Under construction.
+//! The port to service managers.
+
+pub mod listener;
+pub mod notify;

@@ -8,4 +8,5 @@ pub mod process;
 pub mod pty;
 pub mod reap;
 pub mod signal;
+pub mod spawn;
 pub mod terminal;
