@@ -6,17 +6,17 @@
 //! | Module | Holds | Files, sockets | Clock | `unsafe` | May use |
 //! |---|---|---|---|---|---|
 //! | [`core`] | every decision: `handle(now, event) -> actions` | no | no | no | nothing of ours |
-//! | [`wire`] | what is on the sockets, as types | no | no | no | `core` (from `control` only) |
+//! | [`wire`] | what is on the sockets, as types | no | no | no | `core` (from `wire::control` only) |
 //! | [`config`] | the settings' format | no | no | no | `core` |
 //! | [`paths`] | where everything is | reads | no | no | `sys` |
 //! | [`sys`] | every raw system call, one API per platform | yes | yes | yes | nothing of ours |
-//! | [`host`] | one session's terminal, screen, log | yes | yes | no | `sys`, `wire::{codec,frame,host,order,exit}` |
+//! | [`host`] | one session's terminal, screen, log | yes | yes | no | `sys`, `wire::codec`, `wire::frame`, `wire::host`, `wire::order`, `wire::exit` |
 //! | [`service`] | the service managers: unit files, placing hosts | yes | no | no | `sys`, `paths`, `wire` |
 //! | [`roster`] | records on disk | yes | no | no | `core`, `sys`, `paths` |
-//! | [`agents`] | profiles of agent CLIs, as data | no | no | no | `core` |
-//! | [`supervisor`] | the shell around `core`: sockets in, actions out | yes | yes | no | all but `cli`, `client`, `host` |
+//! | [`agents`] | profiles of agent CLIs, as data | no | no | no | `core`, `config` |
+//! | [`supervisor`] | the shell around `core`: sockets in, actions out | yes | yes | no | `agents`, `config`, `core`, `paths`, `roster`, `service`, `sys`, `wire` |
 //! | [`client`] | reaching the supervisor and the hosts | yes | yes | no | `wire`, `sys`, `service`, `paths`, `core` |
-//! | [`cli`] | commands, tables, help | yes | yes | no | `client` and what it uses, `agents` |
+//! | [`cli`] | commands, tables, help | yes | yes | no | `agents`, `client`, `config`, `core`, `paths`, `service`, `sys`, `wire` |
 //!
 //! `tests/tidy.rs` checks this table against the code.
 #![deny(unsafe_code, clippy::disallowed_methods)]

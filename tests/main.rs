@@ -3,10 +3,15 @@
 //! | Module | Holds |
 //! |---|---|
 //! | `support` | what tests stand on: a home of their own, a runner, terminals, a user manager |
+//! | `e2e` | the programs as users run them, standalone and under a real `systemd --user` |
 //! | `tidy` | the rules of the source tree |
 #![allow(
     clippy::disallowed_methods,
-    reason = "tests are a shell of their own: they start programs and read clocks"
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "tests are a shell of their own: they start programs, read clocks and talk to people"
 )]
 
+mod e2e;
 mod support;
+mod tidy;

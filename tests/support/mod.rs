@@ -2,12 +2,14 @@
 //! What the tests stand on. Everything waits for events, with a deadline that only a failing test ever reaches.
 
 mod home;
+mod manager;
 mod process;
 mod stage;
 mod tmux;
 mod tty;
 
 pub(crate) use home::{Home, Output};
+pub(crate) use manager::user_manager;
 pub(crate) use process::{ended, run, until};
 pub(crate) use stage::{Stage, program, source};
 pub(crate) use tmux::Tmux;
