@@ -78,6 +78,8 @@ pub struct Surroundings {
     pub state_home: Option<OsString>,
     /// `XDG_CONFIG_HOME`.
     pub config_home: Option<OsString>,
+    /// `ABIDE_SERVICE`: `systemd` or `standalone`, whatever is found.
+    pub service: Option<OsString>,
     /// Our effective uid.
     pub uid: u32,
 }
@@ -86,14 +88,18 @@ impl Surroundings {
     /// Those of this process.
     pub fn of_this_process() -> Self {
         let uid = geteuid();
+        let home = std::env::var_os("HOME");
+        // Asked only where it is needed, since a user database may be on a network. One that fails is as good as one
+        // that does not know us.
+        let passwd = || User::from_uid(uid).ok().flatten().map(|user| user.dir);
         Self {
+            passwd_home: if absolute(home.as_ref()).is_some() { None } else { passwd() },
+            home,
             abide_home: std::env::var_os("ABIDE_HOME"),
-            home: std::env::var_os("HOME"),
-            // A failing user database is the same as one that does not know us.
-            passwd_home: User::from_uid(uid).ok().flatten().map(|u| u.dir),
             runtime_dir: std::env::var_os("XDG_RUNTIME_DIR"),
             state_home: std::env::var_os("XDG_STATE_HOME"),
             config_home: std::env::var_os("XDG_CONFIG_HOME"),
+            service: std::env::var_os("ABIDE_SERVICE"),
             uid: uid.as_raw(),
         }
     }

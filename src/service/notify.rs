@@ -1,5 +1,5 @@
 //! What the supervisor tells whoever started it: the service manager (sd-notify), or the client that started it without
-//! one (a pipe, see [`super::start`]).
+//! one (a pipe, see `service::start`).
 //!
 //! On the pipe a single line `ready` means that the socket accepts; anything else is the text of an error; its end
 //! without a word means that the supervisor died.
