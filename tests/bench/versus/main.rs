@@ -1,0 +1,51 @@
+//! `cargo bench --bench versus`: abide beside dtach, tmux and shpool, in one run, in ratios.
+//!
+//! Each peer is measured only if it is installed (in `PATH`; `SHPOOL=PATH` names that one). Absolute times on shared
+//! machines mean nothing: what counts is the ratio within one run, so the peers take turns.
+//!
+//! `-- --quick` runs fewer rounds; `-- echo flood dispatch memory ls adopt` selects figures.
+
+mod child;
+mod figures;
+mod peers;
+mod pty;
+mod report;
+
+use peers::Peer;
+
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    match args.first().map(String::as_str) {
+        Some("__child") => return child::main(),
+        Some("__nap") => return child::nap(),
+        _ => {}
+    }
+    let quick = args.iter().any(|a| a == "--quick");
+    let wanted: Vec<&str> = args.iter().map(String::as_str).filter(|a| !a.starts_with('-')).collect();
+    let wants = |figure: &str| wanted.is_empty() || wanted.contains(&figure);
+    let scratch = tempfile::Builder::new().prefix("abide-b-").tempdir().expect("a temporary folder");
+    let peers = Peer::installed(scratch.path());
+    let mut report = report::Report::default();
+    if wants("echo") {
+        figures::echo(&peers, if quick { 500 } else { 4_000 }, &mut report);
+    }
+    if wants("flood") {
+        figures::flood(&peers, if quick { 1 } else { 3 }, &mut report);
+    }
+    if wants("dispatch") {
+        figures::dispatch(&peers, if quick { 10 } else { 60 }, &mut report);
+    }
+    if wants("memory") {
+        figures::memory(&peers, &mut report);
+    }
+    if wants("ls") {
+        figures::ls(scratch.path(), if quick { 5 } else { 40 }, &mut report);
+    }
+    if wants("adopt") {
+        figures::adopt(scratch.path(), if quick { 1 } else { 5 }, &mut report);
+    }
+    for peer in &peers {
+        peer.end();
+    }
+    report.print();
+}
