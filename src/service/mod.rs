@@ -1,7 +1,7 @@
 //! The port to service managers: where hosts run, what starts the supervisor, and what is installed.
 //!
 //! Two surfaces, so that neither caller sees the other's verbs. At run time the supervisor uses [`Listener`],
-//! [`notify`] and [`Manager`]. The command line uses `start` and `install`.
+//! [`notify`] and [`Manager`]. The command line uses [`start::ensure_running`] and `install`.
 //!
 //! A port promises what every adapter honours: a host that was launched is in no process group, session or control group
 //! whose end comes with the supervisor's, is told nothing but its id and where the folders are, and leaves no zombie.
@@ -18,6 +18,9 @@ pub mod listener;
 pub mod notify;
 pub mod program;
 mod standalone;
+pub mod start;
+#[cfg(target_os = "linux")]
+pub mod systemctl;
 #[cfg(target_os = "linux")]
 mod systemd;
 pub mod unit;

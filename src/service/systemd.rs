@@ -64,6 +64,11 @@ impl Systemd {
         Self { runtime, tag, bus: Mutex::new(None), slots: Semaphore::new(IN_FLIGHT) }
     }
 
+    /// `$XDG_RUNTIME_DIR` of the manager.
+    pub(super) fn runtime(&self) -> &Path {
+        &self.runtime
+    }
+
     fn unit(&self, id: &str) -> String {
         super::unit::session(self.tag.as_deref(), id)
     }
