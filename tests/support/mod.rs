@@ -10,10 +10,10 @@ mod tty;
 
 pub(crate) use home::{Home, Output};
 pub(crate) use manager::user_manager;
-pub(crate) use process::{ended, run, until};
+pub(crate) use process::{ended, run, signal, until};
 pub(crate) use stage::{Stage, program, source};
 pub(crate) use tmux::Tmux;
-pub(crate) use tty::Tty;
+pub(crate) use tty::{Tty, on_terminal};
 
 use std::time::Duration;
 

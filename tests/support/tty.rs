@@ -5,10 +5,10 @@ use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::{PtyMaster, Winsize, grantpt, posix_openpt, ptsname_r, unlockpt};
 use std::io::{Read, Write};
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Command, ExitStatus};
+use std::process::{Child, Command, ExitStatus};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Instant;
 
@@ -21,6 +21,33 @@ pub(crate) struct Tty {
     stop: Option<UnixStream>,
     reader: Option<std::thread::JoinHandle<()>>,
     pid: u32,
+}
+
+/// Starts a program as the session leader of a new terminal of this size; the terminal's other end, and the program.
+pub(crate) fn on_terminal(mut command: Command, cols: u16, rows: u16) -> (PtyMaster, Child) {
+    let master = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC).expect("a terminal");
+    grantpt(&master).expect("grantpt");
+    unlockpt(&master).expect("unlockpt");
+    let size = Winsize { ws_row: rows, ws_col: cols, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: the descriptor is open and `size` outlives the call.
+    unsafe { set_size(master.as_raw_fd(), &raw const size) }.expect("set the size");
+    let name = ptsname_r(&master).expect("its name");
+    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    let slave = nix::fcntl::open(name.as_str(), flags, nix::sys::stat::Mode::empty()).expect("its other end");
+    let copy = || slave.try_clone().expect("a descriptor");
+    command.stdin(copy()).stdout(copy()).stderr(copy());
+    // SAFETY: only async-signal-safe calls between fork and exec.
+    unsafe {
+        command.pre_exec(|| {
+            nix::unistd::setsid()?;
+            match libc::ioctl(0, libc::TIOCSCTTY, 0) {
+                0 => Ok(()),
+                _ => Err(std::io::Error::last_os_error()),
+            }
+        });
+    }
+    let child = command.spawn().unwrap_or_else(|e| panic!("{command:?}: {e}"));
+    (master, child)
 }
 
 /// What the reading and the waiting thread tell.
@@ -47,34 +74,8 @@ impl Seen {
 
 impl Tty {
     /// Starts it as the session leader of a new terminal of this size.
-    pub(crate) fn spawn(mut command: Command, cols: u16, rows: u16) -> Self {
-        let master = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC).expect("a terminal");
-        grantpt(&master).expect("grantpt");
-        unlockpt(&master).expect("unlockpt");
-        let size = Winsize { ws_row: rows, ws_col: cols, ws_xpixel: 0, ws_ypixel: 0 };
-        // SAFETY: the descriptor is open and `size` outlives the call.
-        unsafe { set_size(master.as_raw_fd(), &raw const size) }.expect("set the size");
-        let name = ptsname_r(&master).expect("its name");
-        let slave = nix::fcntl::open(
-            name.as_str(),
-            OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC,
-            nix::sys::stat::Mode::empty(),
-        );
-        let slave: OwnedFd = slave.expect("its other end");
-        let copy = || slave.try_clone().expect("a descriptor");
-        command.stdin(copy()).stdout(copy()).stderr(copy());
-        // SAFETY: only async-signal-safe calls between fork and exec.
-        unsafe {
-            command.pre_exec(|| {
-                nix::unistd::setsid()?;
-                match libc::ioctl(0, libc::TIOCSCTTY, 0) {
-                    0 => Ok(()),
-                    _ => Err(std::io::Error::last_os_error()),
-                }
-            });
-        }
-        let mut child = command.spawn().unwrap_or_else(|e| panic!("{command:?}: {e}"));
-        drop((slave, command));
+    pub(crate) fn spawn(command: Command, cols: u16, rows: u16) -> Self {
+        let (master, mut child) = on_terminal(command, cols, rows);
         let shared = Arc::new(Shared {
             seen: Mutex::new(Seen {
                 emulator: vt100::Parser::new(nonzero(rows), nonzero(cols), 0),
