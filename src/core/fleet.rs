@@ -1,7 +1,16 @@
-//! All sessions, and the rules that are about more than one of them.
+//! All sessions: events come in, [`super::session`] says what each of them needs, actions go out.
+//!
+//! Every event goes the same way: it is noted in the session that it is about (a command only changes what is wanted);
+//! what is due by time is done; each touched session takes the steps that it can; then the starts, the answers, the
+//! status line and the idle exit are looked at, which are about more than one.
 
-use super::action::Action;
-use super::event::{Event, Now};
+use super::action::{Action, Entry};
+use super::event::{Event, Now, Ticket};
+use super::id::SessionId;
+use super::record::{Era, Exit, Origin, State};
+use super::requests::{Request, Waiter};
+use super::session::{HOST_LOST, Phase, Session, Step};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What the rules depend on. Times in milliseconds of awake time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,25 +45,277 @@ impl Default for Settings {
     }
 }
 
+/// State changes that a live session makes by itself are written and journalled at most so often: a program that
+/// flickers must not wear out a disk.
+pub(super) const FLICKER_MS: u64 = 1_000;
+/// A stop without an outcome is asked for again when its grace and this have passed, then after twice that, and so on.
+const STOP_AGAIN_MS: u64 = 10_000;
+/// And at least so often.
+const STOP_AGAIN_MAX_MS: u64 = 300_000;
 /// See the module.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Fleet {
-    settings: Settings,
+    pub(super) settings: Settings,
+    pub(super) now: Now,
+    pub(super) era: Era,
+    pub(super) origin: Origin,
+    pub(super) started: Now,
+    pub(super) sessions: BTreeMap<SessionId, Session>,
+    pub(super) requests: BTreeMap<Ticket, Request>,
+    pub(super) waits: BTreeMap<Ticket, Waiter>,
+    pub(super) followers: BTreeMap<Ticket, Option<SessionId>>,
+    pub(super) touched: BTreeSet<SessionId>,
+    pub(super) turns: u64,
+    pub(super) last_event: u64,
+    pub(super) tail: VecDeque<Entry>,
+    pub(super) clients: usize,
+    pub(super) unneeded_since: Option<u64>,
+    pub(super) line: String,
+    pub(super) out: Vec<Action>,
 }
 
 impl Fleet {
     /// An empty one, which waits for [`Event::Adopt`].
     pub fn new(settings: Settings) -> Self {
-        Self { settings }
+        Self {
+            settings,
+            now: Now::default(),
+            era: Era::default(),
+            origin: Origin::Transient,
+            started: Now::default(),
+            sessions: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            waits: BTreeMap::new(),
+            followers: BTreeMap::new(),
+            touched: BTreeSet::new(),
+            turns: 0,
+            last_event: 0,
+            tail: VecDeque::new(),
+            clients: 0,
+            unneeded_since: None,
+            line: String::new(),
+            out: Vec::new(),
+        }
     }
 
-    /// Takes note of `event` and decides.
-    pub fn handle(&mut self, _now: Now, _event: Event) -> Vec<Action> {
-        Vec::new()
+    /// Takes note of `event` and decides. Outcomes of the returned actions come back as events.
+    pub fn handle(&mut self, now: Now, event: Event) -> Vec<Action> {
+        // The shell's clock never runs backwards; a deadline must not depend on that.
+        self.now = Now { awake_ms: now.awake_ms.max(self.now.awake_ms), wall_ms: now.wall_ms };
+        match event {
+            Event::Adopt { records, found, era, origin, last_event, recent } => {
+                self.adopt(records, found, era, origin, last_event, recent);
+            }
+            Event::Command { ticket, peer, command, draft } => self.command(ticket, &peer, command, draft),
+            Event::Gone { ticket } => self.gone(ticket),
+            Event::Saved { id, revision } => self.saved(id, revision),
+            Event::SaveFailed { id, revision, message } => self.save_failed(id, revision, &message),
+            Event::StartFailed { id, generation, message, users_fault } => {
+                self.start_failed(id, generation, message, users_fault);
+            }
+            Event::Linked { id, generation, host } => self.linked(id, generation, host),
+            Event::Status { id, generation, signals } => self.status(id, generation, signals),
+            Event::Exited { id, generation, exit } => self.ended(id, generation, exit),
+            Event::HostLost { id, generation } => {
+                let exit = Exit {
+                    cause: HOST_LOST.into(),
+                    message: "its host vanished without leaving an exit record".into(),
+                    ..Exit::default()
+                };
+                self.ended(id, generation, exit);
+            }
+            Event::Removed { id, error } => self.removed(id, error),
+            Event::Clients(n) => {
+                self.clients = n;
+                self.unneeded_since = None;
+            }
+            Event::Tick => {}
+        }
+        self.due();
+        self.settle();
+        self.start_next();
+        self.answer_waits();
+        self.show();
+        self.leave_if_unneeded();
+        std::mem::take(&mut self.out)
     }
 
     /// When to send [`Event::Tick`], in awake milliseconds, and why.
     pub fn next_deadline(&self) -> Option<(u64, &'static str)> {
-        self.settings.idle_exit_ms.checked_add(0).map(|at| (at, "idle exit"))
+        let idle = self.leave_at().map(|at| (at, "idle exit"));
+        let sessions = self.sessions.values().flat_map(|s| {
+            let retry = s.saves.retry.filter(|_| s.saves.in_flight.is_none());
+            let retry = retry.map(|(at, _)| (at, "a record to be saved again"));
+            let again = match s.phase {
+                Phase::Stopping { again: Some((at, _)), .. } => Some((at, "a stop to be asked for again")),
+                Phase::Stopping { again: None, .. }
+                | Phase::Ended
+                | Phase::Waiting { .. }
+                | Phase::Launching
+                | Phase::Alive
+                | Phase::Removing
+                | Phase::Stuck => None,
+            };
+            let flicker = s.unshown().then_some((s.shown_at + FLICKER_MS, "a changed state to be recorded"));
+            retry.into_iter().chain(again).chain(flicker)
+        });
+        idle.into_iter().chain(sessions).min()
+    }
+
+    /// The session, noted as one that may have a step to take.
+    pub(super) fn touch(&mut self, id: SessionId) -> Option<&mut Session> {
+        let session = self.sessions.get_mut(&id)?;
+        self.touched.insert(id);
+        Some(session)
+    }
+
+    /// Does what is due by time.
+    fn due(&mut self) {
+        let at = self.now.awake_ms;
+        for s in self.sessions.values_mut() {
+            let mut due = s.unshown() && at >= s.shown_at + FLICKER_MS;
+            due |= s.saves.in_flight.is_none() && s.saves.retry.is_some_and(|(when, _)| at >= when);
+            if let Phase::Stopping { live, again: Some((when, wait)) } = s.phase
+                && at >= when
+            {
+                let wait = (wait * 2).min(STOP_AGAIN_MAX_MS);
+                s.phase = Phase::Stopping { live, again: Some((at + wait, wait)) };
+                self.out.push(Action::Stop { id: s.record.id, generation: live, grace_ms: s.grace_ms });
+            }
+            if due {
+                self.touched.insert(s.record.id);
+            }
+        }
+    }
+
+    /// Lets the touched sessions take all steps that they can.
+    fn settle(&mut self) {
+        while let Some(id) = self.touched.pop_first() {
+            self.steps(id);
+            self.announce(id);
+            self.flush(id);
+            self.answer(id);
+        }
+    }
+
+    fn steps(&mut self, id: SessionId) {
+        let at = self.now.awake_ms;
+        loop {
+            let Some(s) = self.sessions.get_mut(&id) else { return };
+            match s.next() {
+                Step::Rest => return,
+                Step::Begin => self.begin(id),
+                Step::Cancel => {
+                    s.phase = Phase::Ended;
+                    s.environment = None;
+                    s.record.start = s.record.start.min(s.record.generation);
+                    s.record.state = State::Stopped;
+                    s.first = false;
+                    s.save();
+                    let by = std::mem::take(&mut s.by);
+                    self.journal(Some(id), "stopped", "it had not been started yet", &by);
+                    self.shown(id);
+                }
+                Step::End => s.phase = Phase::Stopping { live: s.record.start, again: None },
+                Step::Stop => {
+                    let Phase::Stopping { live, .. } = s.phase else { return };
+                    if !s.recorded_or_refused() {
+                        return;
+                    }
+                    let wait = u64::from(s.grace_ms) + STOP_AGAIN_MS;
+                    s.phase = Phase::Stopping { live, again: Some((at + wait, wait)) };
+                    self.out.push(Action::Stop { id, generation: live, grace_ms: s.grace_ms });
+                    return;
+                }
+                Step::Remove => {
+                    if !s.recorded_or_refused() || s.saves.in_flight.is_some() {
+                        return;
+                    }
+                    s.phase = Phase::Removing;
+                    s.saves.dirty = false;
+                    s.saves.retry = None;
+                    self.out.push(Action::Remove { id });
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Takes a start up: its record is to be on disk first.
+    pub(super) fn begin(&mut self, id: SessionId) {
+        let under_way = self
+            .sessions
+            .values()
+            .filter(|s| matches!(s.phase, Phase::Launching | Phase::Waiting { .. }))
+            .count();
+        self.turns += 1;
+        let (turn, era, most) = (self.turns, self.era.clone(), self.settings.max_starting);
+        let Some(s) = self.touch(id) else { return };
+        s.phase = Phase::Waiting { turn, before: s.record.state };
+        s.record.start = s.record.generation;
+        s.record.era = era;
+        s.record.state = if under_way < most { State::Starting } else { State::Queued };
+        s.save_first();
+    }
+
+    /// Asks for hosts, as many as may be under way, in the order of their turns.
+    fn start_next(&mut self) {
+        let under_way = self.sessions.values().filter(|s| s.phase == Phase::Launching).count();
+        let free = self.settings.max_starting.max(1).saturating_sub(under_way);
+        let mut ready: Vec<(u64, SessionId)> = self
+            .sessions
+            .values()
+            .filter(|s| s.recorded())
+            .filter_map(|s| match s.phase {
+                Phase::Waiting { turn, .. } => Some((turn, s.id())),
+                Phase::Ended
+                | Phase::Launching
+                | Phase::Alive
+                | Phase::Stopping { .. }
+                | Phase::Removing
+                | Phase::Stuck => None,
+            })
+            .collect();
+        ready.sort_unstable();
+        for (_, id) in ready.into_iter().take(free) {
+            let Some(s) = self.touch(id) else { continue };
+            s.phase = Phase::Launching;
+            let queued = s.record.state == State::Queued;
+            s.record.state = State::Starting;
+            if queued {
+                s.save();
+            }
+            let again = !s.never_ran() && !s.record.respawn_argv.is_empty();
+            let record = &s.record;
+            let argv = if again { &record.respawn_argv } else { &record.argv };
+            let action = Action::Launch {
+                id,
+                generation: record.start,
+                argv: argv.clone(),
+                cwd: record.cwd.clone(),
+                environment: s.environment,
+            };
+            self.out.push(action);
+        }
+        self.settle();
+    }
+
+    /// Writes the record, unless that is under way.
+    fn flush(&mut self, id: SessionId) {
+        let now = self.now;
+        let Some(s) = self.sessions.get_mut(&id) else { return };
+        let wait = s.saves.retry.is_some_and(|(at, _)| now.awake_ms < at) && s.gate <= s.saves.failed;
+        if !s.saves.dirty
+            || s.saves.in_flight.is_some()
+            || wait
+            || matches!(s.phase, Phase::Removing | Phase::Stuck)
+        {
+            return;
+        }
+        s.record.revision += 1;
+        s.record.times.updated_ms = now.wall_ms;
+        s.saves.in_flight = Some(s.record.revision);
+        s.saves.dirty = false;
+        self.out.push(Action::Save(Box::new(s.record.clone())));
     }
 }

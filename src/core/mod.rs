@@ -4,14 +4,26 @@
 //! actions, failures included, come back as events. Equal inputs give equal actions.
 
 pub mod action;
+mod address;
+mod adopt;
+mod commands;
 pub mod environment;
 pub mod event;
 pub mod fleet;
 pub mod id;
+mod journal;
+mod lifetime;
+pub mod naming;
+mod outcomes;
 pub mod record;
+mod requests;
 pub mod session;
 pub mod status;
 pub mod text;
+mod watch;
+mod why;
+
+pub use requests::{STATES, shown_state};
 
 #[cfg(test)]
 mod model;

@@ -1,0 +1,247 @@
+//! The supervisor's start: what the records say beside what was found alive, ended or unstarted.
+//!
+//! | record | found | then |
+//! |---|---|---|
+//! | of this start, to run | a host | it is adopted |
+//! | of an older start, stopped or removed | a host | that one is ended, and what is wanted follows |
+//! | of an older start than the host's | a host | the record is an older copy: the host is the later decision |
+//! | none | a host | it is given a record: it must be seen and ended like any other |
+//! | had a process, or was starting | its exit record | it ended meanwhile |
+//! | was starting | a withdrawn order | it is started anew, once, with the kept environment |
+//! | was starting | an order that a host took | lost: it may have run, so it is not started again |
+//! | was starting | nothing | it never ran; a repetition of its dispatch starts it |
+//! | respawn under way | nothing alive | it is started, unless the machine was |
+//! | had a process, same era | nothing | its host was lost |
+//! | had a process, other era | nothing | parked if it can be resumed, else failed |
+//! | removed | nothing alive | its files are removed |
+//!
+//! Whoever is adopted twice comes out the same: all that is done here follows from the record and from what is found.
+
+use super::action::Entry;
+use super::event::{Found, Remains};
+use super::fleet::Fleet;
+use super::id::SessionId;
+use super::naming::unique;
+use super::record::{
+    Desired, Era, Exit, Host, Kind, NameSource, Origin, Record, SpawnedBy, State, Template, Tempo, Times,
+    VERSION,
+};
+use super::session::{HOST_LOST, NEVER_STARTED, Phase, REBOOT, Session};
+use super::text::Text;
+
+/// What was found of one session.
+#[derive(Debug, Default)]
+struct Trace {
+    alive: Option<(u64, Host)>,
+    ended: Vec<(u64, Exit)>,
+    withdrawn: Vec<u64>,
+    taken: Vec<u64>,
+}
+
+impl Fleet {
+    pub(super) fn adopt(
+        &mut self,
+        records: Vec<Record>,
+        found: Vec<Found>,
+        era: Era,
+        origin: Origin,
+        last_event: u64,
+        recent: Vec<Entry>,
+    ) {
+        self.era = era;
+        self.origin = origin;
+        self.started = self.now;
+        self.last_event = recent.iter().map(|e| e.seq).fold(last_event, u64::max);
+        recent.into_iter().for_each(|entry| self.keep(entry));
+        let mut traces = std::collections::BTreeMap::<SessionId, Trace>::new();
+        for Found { id, generation, what } in found {
+            let trace = traces.entry(id).or_default();
+            match what {
+                Remains::Alive(host) => {
+                    if trace.alive.as_ref().is_none_or(|(other, _)| *other < generation) {
+                        trace.alive = Some((generation, host));
+                    }
+                }
+                Remains::Ended(exit) => trace.ended.push((generation, exit)),
+                Remains::Withdrawn => trace.withdrawn.push(generation),
+                Remains::Taken => trace.taken.push(generation),
+            }
+        }
+        self.journal(None, "supervisor-started", &format!("pid {}", self.settings.pid), "");
+        for record in records {
+            let id = record.id;
+            let grace_ms = self.settings.stop_grace_ms;
+            let newer = self.sessions.get(&id).is_none_or(|s| s.record.revision < record.revision);
+            if newer {
+                self.sessions.insert(id, Session::new(record, grace_ms));
+            }
+        }
+        let known: Vec<SessionId> = self.sessions.keys().copied().collect();
+        for id in known {
+            let trace = traces.remove(&id).unwrap_or_default();
+            self.adopt_one(id, trace);
+        }
+        for (id, trace) in traces {
+            if let Some((generation, host)) = trace.alive {
+                self.recover(id, generation, host);
+            }
+        }
+    }
+
+    fn adopt_one(&mut self, id: SessionId, trace: Trace) {
+        let (now, era) = (self.now, self.era.clone());
+        let Some(s) = self.touch(id) else { return };
+        let start = s.record.start;
+        let same_era = s.record.era == era;
+        if let Some((generation, host)) = trace.alive {
+            if generation > s.record.generation {
+                s.record.generation = generation;
+                s.record.start = generation;
+                s.record.desired = Desired::Running;
+            }
+            let wanted = s.record.start == generation && s.record.generation == generation;
+            if s.record.desired == Desired::Running && wanted {
+                self.take_over(id, host);
+            } else {
+                // Told to end, and followed to it; a start that was withdrawn comes after.
+                s.phase = Phase::Stopping { live: generation, again: None };
+                if s.record.desired == Desired::Running
+                    && trace.withdrawn.contains(&start)
+                    && start != generation
+                {
+                    s.record.generation += 1;
+                    s.save_first();
+                }
+                s.record.host = Some(host).filter(|_| generation == s.record.start);
+            }
+            return;
+        }
+        let pending = matches!(s.record.state, State::Queued | State::Starting);
+        if s.record.host.is_none() && !pending && !s.respawning() {
+            return;
+        }
+        if s.record.host.is_some() || pending {
+            let exit = trace.ended.into_iter().find(|(generation, _)| *generation == start && start > 0);
+            if let Some((_, exit)) = exit {
+                s.end(now, exit);
+                self.journal_end(id);
+                return;
+            }
+        }
+        if s.record.desired != Desired::Running {
+            s.end(now, lost("its process was gone when the supervisor started"));
+            self.journal_end(id);
+            return;
+        }
+        if !same_era {
+            s.record.start = s.record.generation;
+            let reboot = "the machine was started anew since";
+            let exit = Exit {
+                cause: REBOOT.into(),
+                message: reboot.into(),
+                ended_ms: now.wall_ms,
+                ..Exit::default()
+            };
+            let resumable = !s.record.respawn_argv.is_empty();
+            if pending && s.never_ran() {
+                s.end(now, Exit { cause: NEVER_STARTED.into(), ..exit });
+            } else {
+                s.end(now, exit);
+                if !resumable {
+                    s.record.state = State::Failed;
+                }
+            }
+            self.journal_end(id);
+            return;
+        }
+        if s.respawning() {
+            // A respawn under way, and what it was to end is over: only the start is left.
+            s.end(now, lost("it was being respawned"));
+            return;
+        }
+        if pending && trace.withdrawn.contains(&start) {
+            s.record.generation += 1;
+            s.save();
+            return;
+        }
+        let exit = match pending && !trace.taken.contains(&start) {
+            true => Exit {
+                cause: NEVER_STARTED.into(),
+                message: "the supervisor was ended before it could start this".into(),
+                ended_ms: now.wall_ms,
+                ..Exit::default()
+            },
+            false => lost("its host vanished while no supervisor ran"),
+        };
+        s.end(now, exit);
+        self.journal_end(id);
+    }
+
+    /// A live host of the present start.
+    fn take_over(&mut self, id: SessionId, host: Host) {
+        let (now, era) = (self.now, self.era.clone());
+        let Some(s) = self.touch(id) else { return };
+        let known = s.record.host.as_ref() == Some(&host) && s.record.era == era;
+        if !known {
+            let state = s.record.state;
+            s.link(now, host);
+            s.record.era = era;
+            if !matches!(
+                state,
+                State::Queued | State::Starting | State::Stopped | State::Failed | State::Parked
+            ) {
+                s.record.state = state;
+            }
+        }
+        s.phase = Phase::Alive;
+        s.adopted = true;
+        let pid = s.record.host.as_ref().map_or(0, |h| h.child_pid);
+        self.shown(id);
+        self.journal(Some(id), "adopted", &format!("process {pid}"), "");
+    }
+
+    /// A live host without a record.
+    fn recover(&mut self, id: SessionId, generation: u64, host: Host) {
+        let taken = |name: &str| self.sessions.values().any(|s| s.is_visible() && s.record.name == name);
+        let record = Record {
+            version: VERSION,
+            id,
+            state: State::Working,
+            tempo: Tempo::Idle,
+            template: Template::Bg,
+            kind: Kind::Bg,
+            name: unique("recovered", taken),
+            name_source: NameSource::Auto,
+            agent: None,
+            argv: Vec::new(),
+            respawn_argv: Vec::new(),
+            respawn_flags: Vec::new(),
+            cwd: Text::default(),
+            env_names: Vec::new(),
+            session_id: None,
+            intent: String::new(),
+            origin: self.origin,
+            spawned_by: SpawnedBy::default(),
+            pinned: false,
+            desired: Desired::Running,
+            generation,
+            start: generation,
+            revision: 0,
+            request: String::new(),
+            host: None,
+            exit: None,
+            era: self.era.clone(),
+            waiting_for: None,
+            detail: String::new(),
+            times: Times { created_ms: host.started_ms, ..Times::default() },
+            cli_version: self.settings.version.clone(),
+            extra: serde_json::Map::new(),
+        };
+        self.sessions.insert(id, Session::new(record, self.settings.stop_grace_ms));
+        self.take_over(id, host);
+    }
+}
+
+fn lost(message: &str) -> Exit {
+    Exit { cause: HOST_LOST.into(), message: message.into(), ..Exit::default() }
+}

@@ -1,0 +1,139 @@
+//! The evidence and the rules behind what is shown of a session, in plain sentences.
+
+use super::action::Reply;
+use super::event::Ticket;
+use super::fleet::Fleet;
+use super::id::SessionId;
+use super::record::{Desired, Kind, NameSource, Template};
+use super::requests::shown_state;
+use super::session::{Phase, Session};
+use super::status::judge;
+
+impl Fleet {
+    pub(super) fn why(&mut self, ticket: Ticket, id: SessionId) {
+        let Some(s) = self.sessions.get(&id) else { return };
+        let mut reasons = self.state_reasons(s);
+        reasons.push(class_reason(s));
+        reasons.push(attendance_reason(s));
+        let wall = self.now.wall_ms;
+        for (event, what) in [
+            ("started", "Last start"),
+            ("adopted", "Last adoption"),
+            ("stopped", "Last stop"),
+            ("exited", "Last exit"),
+            ("lost", "Host lost"),
+        ] {
+            let last = self.tail.iter().rev().find(|e| e.id == Some(id) && e.event == event);
+            if let Some(entry) = last {
+                let by = if entry.by.is_empty() { String::new() } else { format!(", by {}", entry.by) };
+                let text = if entry.text.is_empty() { String::new() } else { format!(": {}", entry.text) };
+                reasons.push(format!("{what} {}{by}{text} (event {}).", ago(wall, entry.at_ms), entry.seq));
+            }
+        }
+        if s.record.name_source == NameSource::Auto {
+            reasons.push("Its name was derived; `abide rename` gives it another.".into());
+        }
+        if !s.saves.error.is_empty() {
+            reasons.push(format!("Its record could not be written and is tried again: {}.", s.saves.error));
+        }
+        let session = Box::new(s.view());
+        self.reply(ticket, Reply::Why { session, reasons }, true);
+    }
+
+    fn state_reasons(&self, s: &Session) -> Vec<String> {
+        let state = shown_state(s.record.state);
+        match s.phase {
+            Phase::Alive => {
+                let pending = s.signals.as_ref().is_some_and(|n| s.alert_inputs == Some(n.inputs));
+                let v = judge(&s.record, s.signals.as_ref(), pending);
+                vec![format!("It is {state}: {}.", v.evidence), format!("Rule: {}.", v.rule)]
+            }
+            Phase::Waiting { .. } => {
+                let ahead = self.sessions.values().filter(|o| matches!(o.phase, Phase::Launching)).count();
+                vec![
+                    format!("It is {state}: its record is being written, or it waits for its turn."),
+                    format!(
+                        "Rule: a record is on disk before its host starts, and at most {} start at a time ({ahead} do).",
+                        self.settings.max_starting
+                    ),
+                ]
+            }
+            Phase::Launching => {
+                vec![format!("It is {state}: its host was asked for and has not reported yet.")]
+            }
+            Phase::Stopping { .. } => {
+                let then = match (s.record.desired, s.respawning()) {
+                    (Desired::Removed, _) => "and its files are removed then",
+                    (Desired::Running, true) => "and it is started anew then",
+                    (Desired::Stopped, _) | (Desired::Running, false) => "and it stays stopped then",
+                };
+                vec![format!("It is {state}, but its process is being ended, {then}.")]
+            }
+            Phase::Ended => vec![ended_reason(s, state)],
+            Phase::Removing | Phase::Stuck => {
+                vec!["It is to be removed, and its files are not gone yet.".into()]
+            }
+        }
+    }
+}
+
+fn ended_reason(s: &Session, state: &str) -> String {
+    let Some(exit) = &s.record.exit else {
+        return format!("It is {state}: it has no process and no exit record.");
+    };
+    let how = match (exit.code, exit.message.is_empty()) {
+        (Some(0), true) => "exit status 0".to_owned(),
+        (_, false) => exit.message.clone(),
+        (_, true) => "it ended".to_owned(),
+    };
+    let rule = match exit.cause.as_str() {
+        "own" => "its process ended by itself: done with status 0, else failed",
+        "asked" => "its process was ended by a stop",
+        "terminated" => "its host was terminated past the supervisor, which means the same as a stop",
+        "manager-stopping" => "the service manager went down, so it was parked and not stopped",
+        "host-lost" => "a host that vanishes without an exit record counts as failed",
+        "never-started" => "nothing was ever executed",
+        "reboot" => "after a new start of the machine nothing is started by itself",
+        _ => "a later version of the host said why",
+    };
+    format!("It is {state}: {how}. Rule: {rule}.")
+}
+
+fn class_reason(s: &Session) -> String {
+    let kind = match s.record.kind {
+        Kind::Interactive => "interactive",
+        Kind::Bg => "bg",
+        Kind::Daemon => "daemon",
+        Kind::DaemonWorker => "daemon-worker",
+    };
+    let template = match s.record.template {
+        Template::Foreground => "foreground",
+        Template::Bg => "bg",
+    };
+    let from = &s.record.spawned_by;
+    let who = match from.label.is_empty() {
+        true => "a client".to_owned(),
+        false => format!("{} (pid {})", super::naming::printable(&from.label, 40), from.pid),
+    };
+    format!("Its kind is {kind} and its template {template}: it was dispatched by {who} with `abide run`.")
+}
+
+fn attendance_reason(s: &Session) -> String {
+    match s.signals.as_ref().map(|n| (n.writers, n.readers)) {
+        None => "It is unattended: it has no terminal.".into(),
+        Some((0, 0)) => "It is unattended: no terminal is attached.".into(),
+        Some((0, readers)) => format!("It is unattended: {readers} terminals look, but none may type."),
+        Some((writers, _)) => format!("It is attended: {writers} terminals that may type are attached."),
+    }
+}
+
+/// A time in the past, by the wall clock; for display only.
+fn ago(now_ms: u64, then_ms: u64) -> String {
+    let seconds = now_ms.saturating_sub(then_ms) / 1_000;
+    match seconds {
+        0..60 => format!("{seconds} s ago"),
+        60..3_600 => format!("{} min ago", seconds / 60),
+        3_600..86_400 => format!("{} h ago", seconds / 3_600),
+        _ => format!("{} d ago", seconds / 86_400),
+    }
+}
