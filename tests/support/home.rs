@@ -43,7 +43,7 @@ impl Home {
         set("TERM", "xterm-256color".as_ref());
         let mut kept = vec!["PATH", "USER", "LOGNAME"];
         match Stage::current() {
-            Stage::Standalone => {}
+            Stage::Standalone => set("ABIDE_SERVICE", "standalone".as_ref()),
             Stage::Systemd => kept.extend(["XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"]),
         }
         for name in kept {
