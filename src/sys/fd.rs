@@ -174,6 +174,11 @@ pub fn widen_send_buffer(stream: &UnixStream, bytes: usize) {
     let _ = socket::setsockopt(stream, sockopt::SndBuf, &bytes);
 }
 
+/// No file that this process makes is open to others, whatever is asked for.
+pub fn keep_files_private() {
+    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
+}
+
 /// Gives freed memory back to the system, where the allocator has to be asked.
 pub fn trim_heap() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]

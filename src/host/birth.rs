@@ -1,0 +1,188 @@
+//! From a start order to a running session, or to nothing at all.
+
+use super::event_loop::{Host, Parts, Socket};
+use super::log::Log;
+use super::record;
+use crate::sys::pty::{self, Program, Pty, StartError, Step};
+use crate::sys::signal::Signals;
+use crate::sys::{fd, process};
+use crate::wire::host::{Birth, CURRENT, Stage, Welcome};
+use crate::wire::order::StartOrder;
+use std::ffi::OsStr;
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// How long a supervisor that does not answer may hold up a start.
+const REPORT: Duration = Duration::from_secs(5);
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 128;
+
+/// A step of a start failed.
+struct Failure {
+    stage: Stage,
+    error: io::Error,
+    subject: String,
+}
+
+impl Failure {
+    fn new(stage: Stage, error: io::Error, subject: &[u8]) -> Self {
+        Self { stage, error, subject: String::from_utf8_lossy(subject).into_owned() }
+    }
+}
+
+/// Starts the session of this order and reports that, or why not, to the supervisor. What does not start leaves no
+/// socket, no process and no file.
+///
+/// # Errors
+/// What failed, for a log.
+pub(super) fn start(mut order: StartOrder) -> Result<Host, String> {
+    let births = path(&order.births);
+    let started = bind(&order).and_then(|socket| begin(&mut order, socket));
+    let report = match &started {
+        Ok(host) => Birth::Born(host.welcome.clone()),
+        Err(failure) => Birth::Failed {
+            id: order.id.clone(),
+            generation: order.generation,
+            stage: failure.stage,
+            errno: failure.error.raw_os_error().and_then(|n| u16::try_from(n).ok()).unwrap_or(0),
+            subject: failure.subject.clone(),
+        },
+    };
+    if !births.as_os_str().is_empty() {
+        // A session does not depend on it: a supervisor that is not there finds the session by its socket.
+        let _ = fd::connect(&births, REPORT).and_then(|mut stream| stream.write_all(&report.frame()));
+    }
+    started.map_err(|f| format!("{}: {} ({:?})", f.subject, f.error, f.stage))
+}
+
+/// Makes the session's socket. It appears under its name only once it can be connected to.
+fn bind(order: &StartOrder) -> Result<Socket, Failure> {
+    let files = |error, subject: &[u8]| Failure::new(Stage::Files, error, subject);
+    let job = path(&order.job_dir);
+    match std::fs::metadata(&job) {
+        Ok(found) if found.is_dir() => {}
+        Ok(_) => return Err(files(io::Error::from_raw_os_error(nix::libc::ENOTDIR), &order.job_dir)),
+        Err(error) => return Err(files(error, &order.job_dir)),
+    }
+    let path = path(&order.socket);
+    if fd::connect(&path, REPORT).is_ok() {
+        let error = io::Error::from_raw_os_error(nix::libc::EADDRINUSE);
+        return Err(Failure::new(Stage::Duplicate, error, &order.socket));
+    }
+    let fresh = path.with_extension("bind");
+    // Left by a host that was killed at this very place.
+    let _ = std::fs::remove_file(&fresh);
+    let listener = fd::listen(&fresh, BACKLOG).map_err(|e| files(e, &order.socket))?;
+    let named = std::fs::symlink_metadata(&fresh).and_then(|found| {
+        std::fs::rename(&fresh, &path)?;
+        Ok((found.dev(), found.ino()))
+    });
+    match named {
+        Ok(node) => Ok(Socket { listener, path, node }),
+        Err(error) => {
+            let _ = std::fs::remove_file(&fresh);
+            Err(files(error, &order.socket))
+        }
+    }
+}
+
+fn begin(order: &mut StartOrder, socket: Socket) -> Result<Host, Failure> {
+    match launch(order) {
+        Ok(launched) => Ok(launched.into_host(order, socket)),
+        Err(failure) => {
+            socket.remove();
+            Err(failure)
+        }
+    }
+}
+
+/// The running program and what was made for it.
+struct Launched {
+    pty: Pty,
+    signals: Signals,
+    log: Log,
+    child: i32,
+    size: (u16, u16),
+}
+
+fn launch(order: &StartOrder) -> Result<Launched, Failure> {
+    let signals = Signals::catch().map_err(|e| Failure::new(Stage::Process, e, b"signals"))?;
+    let folder = path(&order.job_dir);
+    let log = Log::open(&folder, order.log_keep, record::last_offset(&folder))
+        .map_err(|e| Failure::new(Stage::Files, e, &order.job_dir))?;
+    let size = (order.cols.clamp(1, 1000), order.rows.clamp(1, 500));
+    let pty = Pty::open(size.0, size.1).map_err(|e| Failure::new(Stage::Pty, e, b"pseudo-terminal"))?;
+    let limits: Vec<_> = order.limits.iter().map(|l| (l.resource, l.soft, l.hard)).collect();
+    let program = Program {
+        argv: &order.argv,
+        env: &order.env,
+        cwd: &order.cwd,
+        umask: order.umask,
+        limits: &limits,
+        oom_score_adj: order.oom_score_adj,
+    };
+    let child = pty::start(&pty, &program).map_err(|e| not_started(e, order))?;
+    Ok(Launched { pty, signals, log, child, size })
+}
+
+fn not_started(StartError { step, errno }: StartError, order: &StartOrder) -> Failure {
+    let name = order.argv.first().map_or(b"".as_slice(), Vec::as_slice);
+    let (stage, subject) = match step {
+        Step::Exec => (Stage::Exec, name),
+        Step::Cwd => (Stage::Cwd, order.cwd.as_slice()),
+        Step::Terminal => (Stage::Pty, b"pseudo-terminal".as_slice()),
+        Step::Process => (Stage::Process, name),
+    };
+    Failure::new(stage, io::Error::from_raw_os_error(errno), subject)
+}
+
+impl Launched {
+    fn into_host(self, order: &mut StartOrder, socket: Socket) -> Host {
+        let Self { pty, signals, mut log, child, size } = self;
+        let child_pid = u32::try_from(child).unwrap_or(0);
+        log.begin(Instant::now());
+        let welcome = Welcome {
+            version: CURRENT,
+            id: order.id.clone(),
+            generation: order.generation,
+            host_pid: std::process::id(),
+            child_pid,
+            child_start: process::start_time(child_pid),
+            started_ms: wall_ms(),
+            build: crate::VERSION.to_owned(),
+        };
+        // The environment has done its duty; it holds secrets, and room.
+        order.env = Vec::new();
+        Host::new(Parts { order: order.clone(), welcome, child, pty, signals, socket, log, size })
+    }
+}
+
+impl Socket {
+    /// Removes it from the file system, unless another has taken its place, and accepts nobody any more.
+    pub(super) fn remove(self) {
+        let ours = std::fs::symlink_metadata(&self.path).is_ok_and(|f| (f.dev(), f.ino()) == self.node);
+        if ours {
+            // One that stays is found to be dead by whoever connects.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Whether a service manager runs this process: then a SIGTERM may mean that the manager itself goes down.
+pub(super) fn is_unit() -> bool {
+    std::env::var_os("INVOCATION_ID").is_some()
+        || std::fs::read_to_string("/proc/self/cgroup").is_ok_and(|text| text.contains("/abide-session-"))
+}
+
+/// Wall clock, ms since the Unix epoch.
+pub(super) fn wall_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn path(bytes: &[u8]) -> PathBuf {
+    Path::new(OsStr::from_bytes(bytes)).to_owned()
+}
