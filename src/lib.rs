@@ -10,11 +10,7 @@
 //! | [`config`] | the settings' format | no | no | no | `core` |
 //! | [`paths`] | where everything is | reads | no | no | `sys` |
 //! | [`sys`] | every raw system call, one API per platform | yes | yes | yes | nothing of ours |
-<<<<<<< HEAD
-//! | [`host`] | one session's terminal, screen, log | yes | yes | no | `sys`, `wire::codec`, `wire::frame`, `wire::host`, `wire::order`, `wire::exit` |
-=======
-//! | [`host`] | one session's terminal, screen, log | yes | yes | no | `sys`, `paths`, `wire::{codec,frame,host,order,exit}` |
->>>>>>> 1a9ca9a (Hold a session: its terminal, its log, its clients and its end)
+//! | [`host`] | one session's terminal, screen, log | yes | yes | no | `sys`, `paths`, `wire::codec`, `wire::frame`, `wire::host`, `wire::order`, `wire::exit` |
 //! | [`service`] | the service managers: unit files, placing hosts | yes | no | no | `sys`, `paths`, `wire` |
 //! | [`roster`] | records on disk | yes | no | no | `core`, `sys`, `paths` |
 //! | [`agents`] | profiles of agent CLIs, as data | no | no | no | `core`, `config` |

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// The modules that end up in a host, which lives for weeks and must stay small.
 const IN_THE_HOST: &[&str] =
-    &["host", "sys", "wire::codec", "wire::frame", "wire::host", "wire::order", "wire::exit"];
+    &["host", "paths", "sys", "wire::codec", "wire::frame", "wire::host", "wire::order", "wire::exit"];
 
 /// What these may have from crates.io: the first part of `[dependencies]`, and what leaves nothing in a program.
 const ONLY_AT_COMPILE_TIME: &[&str] = &["thiserror"];
