@@ -5,8 +5,8 @@ use std::io::{Read, Write};
 
 /// Bytes of a flood.
 pub(crate) const FLOOD: usize = 64 << 20;
-/// Comes after a flood.
-pub(crate) const END: &[u8] = b"\r\nEND-OF-THE-FLOOD\r\n";
+/// Comes after a flood, on a line of its own.
+pub(crate) const END: &[u8] = b"END-OF-THE-FLOOD";
 
 /// Raw echo; `G` floods.
 pub(crate) fn main() {
@@ -56,5 +56,6 @@ fn flood(out: &mut impl Write) -> std::io::Result<()> {
         sent += block.len();
     }
     out.write_all(END)?;
+    out.write_all(b"\r\n")?;
     out.flush()
 }

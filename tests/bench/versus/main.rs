@@ -3,7 +3,8 @@
 //! Each peer is measured only if it is installed (in `PATH`; `SHPOOL=PATH` names that one). Absolute times on shared
 //! machines mean nothing: what counts is the ratio within one run, so the peers take turns.
 //!
-//! `-- --quick` runs fewer rounds; `-- echo flood dispatch memory ls adopt` selects figures.
+//! `-- --quick` runs fewer rounds; `-- echo flood dispatch memory ls adopt` selects figures; `-- --without=NAME`
+//! leaves a peer out.
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stdout,
@@ -30,7 +31,8 @@ fn main() {
     let wanted: Vec<&str> = args.iter().map(String::as_str).filter(|a| !a.starts_with('-')).collect();
     let wants = |figure: &str| wanted.is_empty() || wanted.contains(&figure);
     let scratch = tempfile::Builder::new().prefix("abide-b-").tempdir().expect("a temporary folder");
-    let peers = Peer::installed(scratch.path());
+    let without: Vec<&str> = args.iter().filter_map(|a| a.strip_prefix("--without=")).collect();
+    let peers = Peer::installed(scratch.path(), &without);
     let mut report = report::Report::default();
     if wants("echo") {
         figures::echo(&peers, if quick { 500 } else { 4_000 }, &mut report);

@@ -75,7 +75,7 @@ impl Abide {
 
 impl Peer {
     /// Those that this machine has.
-    pub(crate) fn installed(scratch: &Path) -> Vec<Self> {
+    pub(crate) fn installed(scratch: &Path, without: &[&str]) -> Vec<Self> {
         let mut peers = vec![Self::Raw, Self::Abide(Abide::new(scratch.join("abide")))];
         if find("dtach").is_some() {
             peers.push(Self::Dtach(scratch.to_owned()));
@@ -122,6 +122,7 @@ impl Peer {
                 println!("{absent} is not installed: left out");
             }
         }
+        peers.retain(|p| !without.contains(&p.name()));
         peers
     }
 

@@ -2,6 +2,7 @@
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::{OpenptyResult, Winsize, openpty};
+use nix::sys::termios;
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
@@ -20,6 +21,10 @@ impl Pty {
     pub(crate) fn spawn(mut command: Command) -> Self {
         let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
         let OpenptyResult { master, slave } = openpty(Some(&size), None).expect("a pseudo-terminal");
+        // Raw from the start: an echo can only come from the session, never from this terminal.
+        let mut mode = termios::tcgetattr(&slave).expect("a terminal");
+        termios::cfmakeraw(&mut mode);
+        termios::tcsetattr(&slave, termios::SetArg::TCSANOW, &mode).expect("raw mode");
         let clone = || slave.try_clone().expect("a descriptor");
         command.stdin(clone()).stdout(clone()).stderr(clone()).env("TERM", "xterm-256color");
         // SAFETY: setsid and ioctl are async-signal-safe; nothing else happens between fork and exec.
