@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod dirs;
 pub mod fd;
+pub mod locks;
 pub mod peer;
 pub mod process;
 pub mod pty;

@@ -1,0 +1,74 @@
+//! `abide peek`
+
+use crate::cli::context::Cx;
+use crate::cli::error::CliError;
+use crate::client::host::HostError;
+use crate::client::strip;
+use crate::wire::host::{Reply, Request};
+use serde::Serialize;
+
+/// Show a session's screen as it is now, without attaching.
+///
+/// Colours are kept on a terminal and left out elsewhere. Of a session that has ended, its last screen.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  abide peek 7c5d
+  watch -c abide peek --color docs
+  abide peek 7c5d --json | jq -r .lines[]")]
+pub(crate) struct Args {
+    /// Its id, the start of it, or its name
+    #[arg(value_name = "ID")]
+    session: String,
+    /// With colours, also where standard output is no terminal
+    #[arg(long, alias = "colour", conflicts_with = "json")]
+    color: bool,
+    /// As JSON: id, live, cols, rows, cursor (column and row, from 0; while live), lines
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Peeked<'a> {
+    id: &'a str,
+    live: bool,
+    cols: u16,
+    rows: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cursor: Option<(u16, u16)>,
+    lines: Vec<String>,
+}
+
+pub(super) fn run(cx: &mut Cx, args: &Args) -> Result<(), CliError> {
+    let target = cx.target(&args.session)?;
+    let live = match cx.host(&target)? {
+        None => None,
+        Some(mut link) => match link.ask(&Request::Peek) {
+            Ok(Reply::Screen { cols, rows, cursor, text }) => Some((cols, rows, Some(cursor), text)),
+            Ok(other) => return Err(HostError::Garbled(format!("{other:?} instead of a screen")).into()),
+            // It ended in this very moment: then its record has the screen.
+            Err(HostError::Broken(_)) => None,
+            Err(e) => return Err(CliError::from(e).about(&target.id)),
+        },
+    };
+    let is_live = live.is_some();
+    let last = || cx.exit_record(&target.id).map(|r| (r.cols, r.rows, None, r.screen));
+    let Some((cols, rows, cursor, text)) = live.or_else(last) else {
+        return Err(CliError::failed(format!(
+            "{} has no screen: it has no process, and left no last screen",
+            target.label()
+        ))
+        .hint(format!("`abide show {}` tells what became of it", target.id)));
+    };
+    if args.json {
+        let plain = strip::plain(&text);
+        let lines = String::from_utf8_lossy(&plain).lines().map(str::to_owned).collect();
+        return Ok(cx.out.json(&Peeked { id: &target.id, live: is_live, cols, rows, cursor, lines })?);
+    }
+    let mut shown =
+        if args.color || cx.out.has_colours() { strip::harmless(&text) } else { strip::plain(&text) };
+    if shown.last().is_some_and(|b| *b != b'\n') {
+        shown.push(b'\n');
+    }
+    Ok(cx.out.bytes(&shown)?)
+}

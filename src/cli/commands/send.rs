@@ -1,0 +1,59 @@
+//! `abide send`
+
+use crate::cli::context::Cx;
+use crate::cli::error::CliError;
+use crate::client::host::send_once;
+use std::io::Read;
+
+/// Type text into a session, and Enter after it.
+///
+/// It is typed exactly once, as one paste where the program understands pastes. The command returns when the session's
+/// terminal has taken it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  abide send docs \"now add a chapter on installing\"
+  abide send 7c5d --no-enter y
+  git diff | abide send 7c5d -      from standard input")]
+pub(crate) struct Args {
+    /// Its id, the start of it, or its name
+    #[arg(value_name = "ID")]
+    session: String,
+    /// What to type; - for standard input
+    #[arg(allow_hyphen_values = true)]
+    text: String,
+    /// Without Enter at the end
+    #[arg(long)]
+    no_enter: bool,
+    /// As single keys rather than as a paste: control characters act
+    #[arg(long)]
+    keys: bool,
+}
+
+/// More than this is a file, not something to type.
+const LIMIT: u64 = 1 << 20;
+
+pub(super) fn run(cx: &mut Cx, args: &Args) -> Result<(), CliError> {
+    let text = if args.text == "-" {
+        let mut text = Vec::new();
+        std::io::stdin()
+            .lock()
+            .take(LIMIT + 1)
+            .read_to_end(&mut text)
+            .map_err(|e| CliError::failed(format!("standard input cannot be read: {e}")))?;
+        // The end of the last line is not part of what is to be typed: --no-enter must be able to leave it out.
+        if text.last() == Some(&b'\n') {
+            text.pop();
+        }
+        text
+    } else {
+        args.text.clone().into_bytes()
+    };
+    if text.len() as u64 > LIMIT {
+        return Err(CliError::usage(format!("more than {LIMIT} bytes are too much to type"))
+            .hint("put it into a file, and type the file's name"));
+    }
+    let target = cx.target(&args.session)?;
+    send_once(&cx.paths, &target.id, &text, !args.keys, !args.no_enter)
+        .map_err(|e| CliError::from(e).about(&target.id))
+}
