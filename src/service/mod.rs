@@ -14,12 +14,12 @@
 //!
 //! Under launchd a host is placed as in `standalone`, since launchd ends a job's process group only.
 
+pub mod install;
 pub mod listener;
 pub mod notify;
 pub mod program;
 mod standalone;
 pub mod start;
-#[cfg(target_os = "linux")]
 pub mod systemctl;
 #[cfg(target_os = "linux")]
 mod systemd;
@@ -27,6 +27,7 @@ pub mod unit;
 
 pub use listener::{ListenError, Listener};
 pub use standalone::Gate;
+pub use start::{StartError, Started, ensure_running};
 
 use crate::paths::{Paths, Surroundings};
 use program::ProgramError;

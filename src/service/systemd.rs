@@ -165,6 +165,19 @@ impl Systemd {
     async fn run_program(&self, paths: &Paths, unit: &str, host: &Path, id: &str) -> Result<(), LaunchError> {
         let failed =
             |message: String| LaunchError::Manager { doing: "start", unit: unit.to_owned(), message };
+        let Err(message) = self.systemd_run(paths, unit, host, id).await else { return Ok(()) };
+        // As over the bus: a live unit of that name is left alone, and one that is ending is waited for.
+        if self.systemctl(&["is-active", "--quiet"], unit).await.is_ok() {
+            return Err(LaunchError::Active(unit.to_owned()));
+        }
+        if self.systemctl(&["stop"], unit).await.is_err() {
+            // No unit of that name: it was something else.
+            return Err(failed(message));
+        }
+        self.systemd_run(paths, unit, host, id).await.map_err(failed)
+    }
+
+    async fn systemd_run(&self, paths: &Paths, unit: &str, host: &Path, id: &str) -> Result<(), String> {
         let mut command = tokio::process::Command::new("systemd-run");
         command.args(["--user", "--quiet", "--collect", "--slice=abide.slice"]);
         command.arg(format!("--unit={unit}")).arg(format!("--description={}", description(id)));
@@ -185,7 +198,7 @@ impl Systemd {
             command.arg(setting);
         }
         command.arg("--").arg(host).arg(id);
-        self.finish(command).await.map_err(failed)
+        self.finish(command).await
     }
 
     async fn systemctl(&self, verb: &[&str], unit: &str) -> Result<(), String> {

@@ -1,0 +1,250 @@
+//! Looking at what is there, and planning by it.
+
+use super::{InstallError, Plan, Step};
+use crate::paths::{Paths, Surroundings};
+use crate::service::systemctl::Systemctl;
+use crate::service::unit::{self, FOLDERS, MARK, SERVICE, SOCKET};
+use crate::service::{Manager, program, start};
+use nix::unistd::{Uid, User, geteuid};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Where a plan is about.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    pub(super) paths: Paths,
+    pub(super) systemctl: Systemctl,
+    /// The user's own folder of units.
+    units: PathBuf,
+    /// A folder of units that brings ours already.
+    packaged: Option<PathBuf>,
+    /// The manager's environment.
+    environment: BTreeMap<String, String>,
+}
+
+/// Plans to install the units.
+///
+/// # Errors
+/// [`InstallError`]: it cannot or must not be done here.
+pub fn install(paths: &Paths) -> Result<Plan, InstallError> {
+    let place = Place::find(paths)?;
+    let program = program::find_lasting("abided")?;
+    place.plan_install(&program)
+}
+
+/// Plans to take away what [`install`] did.
+///
+/// # Errors
+/// [`InstallError`]: it cannot or must not be done here.
+pub fn uninstall(paths: &Paths) -> Result<Plan, InstallError> {
+    Place::find(paths)?.plan_uninstall()
+}
+
+impl Place {
+    fn find(paths: &Paths) -> Result<Self, InstallError> {
+        if geteuid().is_root() && std::env::var("SUDO_UID").is_ok_and(|uid| uid != "0") {
+            return Err(InstallError::Sudo);
+        }
+        if paths.home.is_some() {
+            return Err(InstallError::Home);
+        }
+        let surroundings = Surroundings::of_this_process();
+        match Manager::detect_in(paths, &surroundings) {
+            #[cfg(target_os = "linux")]
+            Manager::Systemd(systemd) => Self::at(paths, Systemctl::new(systemd.runtime())),
+            Manager::Standalone => Err(InstallError::NoManager),
+        }
+    }
+
+    pub(super) fn at(paths: &Paths, systemctl: Systemctl) -> Result<Self, InstallError> {
+        let said = ask(&systemctl, &["show-environment"])?;
+        let environment: BTreeMap<String, String> = said
+            .lines()
+            .filter_map(|line| line.split_once('='))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        let folders = show(&systemctl, "", &["UnitPath"])?.remove("UnitPath").unwrap_or_default();
+        let folders: Vec<&Path> = folders.split_whitespace().map(Path::new).collect();
+        // The manager's idea of the configuration folder counts, ours only if it shares it.
+        let wished = paths.config.with_file_name("systemd/user");
+        let usual = environment.get("HOME").map(|home| Path::new(home).join(".config/systemd/user"));
+        let units = [Some(wished), usual]
+            .into_iter()
+            .flatten()
+            .find(|folder| folders.contains(&folder.as_path()))
+            .ok_or_else(|| InstallError::NoFolder(ask_folders(&folders)))?;
+        // What the manager makes for itself is below its runtime folder.
+        let packaged = folders
+            .into_iter()
+            .filter(|folder| *folder != units && !folder.starts_with("/run"))
+            .find(|folder| folder.join(SOCKET).exists() && folder.join(SERVICE).exists())
+            .map(Path::to_owned);
+        Ok(Self { paths: paths.clone(), systemctl, units, packaged, environment })
+    }
+
+    pub(super) fn plan_install(self, program: &Path) -> Result<Plan, InstallError> {
+        let socket = show(&self.systemctl, SOCKET, &["ActiveState", "UnitFileState"])?;
+        let service = show(&self.systemctl, SERVICE, &["ActiveState"])?;
+        let is = |state: &BTreeMap<String, String>, key: &str, value: &str| {
+            state.get(key).is_some_and(|found| found == value)
+        };
+        let mut steps = self.files(program)?;
+        let writes = |steps: &[Step], name: &str| {
+            let path = self.units.join(name);
+            steps
+                .iter()
+                .any(|step| matches!(step, Step::Write { path: p, .. } | Step::Remove(p) if *p == path))
+        };
+        let (socket_changes, service_changes) =
+            (writes(&steps, SOCKET), writes(&steps, SERVICE) || writes(&steps, FOLDERS));
+        if !steps.is_empty() {
+            steps.push(Step::Systemctl(vec!["daemon-reload"]));
+        }
+        if is(&socket, "ActiveState", "failed") || is(&service, "ActiveState", "failed") {
+            steps.push(Step::Systemctl(vec!["reset-failed", SOCKET, SERVICE]));
+        }
+        let listens = is(&socket, "ActiveState", "active");
+        let (runs_as_service, runs) = (is(&service, "ActiveState", "active"), start::answers(&self.paths));
+        // Asking through the manager's socket would start the service; then there is none to take over from.
+        if !listens && runs {
+            steps.push(Step::TakeOver);
+        }
+        if !listens || !is(&socket, "UnitFileState", "enabled") {
+            steps.push(Step::Systemctl(vec!["enable", "--now", SOCKET]));
+        }
+        if listens && socket_changes {
+            steps.push(Step::Systemctl(vec!["restart", SOCKET]));
+        } else if runs_as_service && service_changes {
+            steps.push(Step::Systemctl(vec!["restart", SERVICE]));
+        }
+        // One that a command started has sessions, perhaps, that somebody should watch.
+        let needed = runs_as_service || (!listens && runs);
+        steps.push(Step::Verify { and_leave: !needed });
+        steps.extend(lingering(
+            geteuid(),
+            Path::new("/var/lib/systemd/linger"),
+            Path::new("/run/systemd/users"),
+        ));
+        Ok(Plan { steps, at: self })
+    }
+
+    /// The files that are to change. Where a package brought the units, ours would only hide them.
+    fn files(&self, program: &Path) -> Result<Vec<Step>, InstallError> {
+        let mut wanted: BTreeMap<&str, Option<String>> = unit::names().map(|name| (name, None)).collect();
+        if self.packaged.is_none() {
+            wanted.extend(unit::render(program)?.into_iter().map(|(name, text)| (name, Some(text))));
+        }
+        let unknown = self.unknown_folders();
+        if !unknown.is_empty() {
+            wanted.insert(FOLDERS, Some(unit::folders(&unknown)?));
+        }
+        let mut steps = Vec::new();
+        for (name, text) in wanted {
+            let path = self.units.join(name);
+            match (read(&path)?, text) {
+                (Some(there), Some(text)) if there == text => {}
+                (Some(there), Some(text)) if there.starts_with(MARK) => {
+                    steps.push(Step::Write { path, text })
+                }
+                (Some(_), Some(_)) => return Err(InstallError::NotOurs(path)),
+                (None, Some(text)) => steps.push(Step::Write { path, text }),
+                (Some(there), None) if there.starts_with(MARK) => steps.push(Step::Remove(path)),
+                (Some(_) | None, None) => {}
+            }
+        }
+        Ok(steps)
+    }
+
+    /// The folders that a program of the manager's would look for in other places than we do.
+    fn unknown_folders(&self) -> Vec<(&'static str, PathBuf)> {
+        let home = self.environment.get("HOME").map(Path::new);
+        let default = |below: &str| home.map(|home| home.join(below));
+        let mut folders = self.paths.environment();
+        folders.retain(|(name, base)| {
+            let usual = match *name {
+                "XDG_STATE_HOME" => default(".local/state"),
+                "XDG_CONFIG_HOME" => default(".config"),
+                // The manager's own by definition: the socket is in it.
+                _ => return false,
+            };
+            self.environment.get(*name).map(PathBuf::from).or(usual).as_ref() != Some(base)
+        });
+        folders
+    }
+
+    pub(super) fn plan_uninstall(self) -> Result<Plan, InstallError> {
+        let socket = show(&self.systemctl, SOCKET, &["LoadState", "ActiveState", "UnitFileState"])?;
+        let loaded = socket.get("LoadState").is_some_and(|state| state == "loaded");
+        let mut files = Vec::new();
+        for name in unit::names() {
+            let path = self.units.join(name);
+            if read(&path)?.is_some_and(|there| there.starts_with(MARK)) {
+                files.push(Step::Remove(path));
+            }
+        }
+        let in_use = ["ActiveState", "UnitFileState"]
+            .iter()
+            .any(|key| socket.get(*key).is_some_and(|state| state == "active" || state == "enabled"));
+        let mut steps = Vec::new();
+        if !in_use && files.is_empty() {
+            steps.push(Step::Note("nothing is installed".into()));
+            return Ok(Plan { steps, at: self });
+        }
+        if loaded {
+            steps.push(Step::Systemctl(vec!["disable", "--now", SOCKET]));
+            steps.push(Step::Systemctl(vec!["stop", SERVICE]));
+        }
+        if !files.is_empty() {
+            steps.append(&mut files);
+            for name in ["abide-session-.service.d", "abide.service.d", "sockets.target.wants", ""] {
+                steps.push(Step::RemoveEmpty(self.units.join(name)));
+            }
+            steps.extend(self.units.parent().map(|above| Step::RemoveEmpty(above.into())));
+            steps.push(Step::Systemctl(vec!["daemon-reload"]));
+        }
+        steps.push(Step::RemoveSocket(self.paths.control_socket()));
+        if let Some(folder) = &self.packaged {
+            let folder = folder.display();
+            steps.push(Step::Note(format!("the units in {folder} are a package's, and stay there disabled")));
+        }
+        steps.push(Step::Note("sessions run on; the next command starts a supervisor on demand".into()));
+        Ok(Plan { steps, at: self })
+    }
+}
+
+/// Whether sessions outlive a logout is a setting of the machine: it is told, never changed.
+fn lingering(uid: Uid, lingering: &Path, users: &Path) -> Option<Step> {
+    let name = User::from_uid(uid).ok().flatten()?.name;
+    (users.is_dir() && !lingering.join(&name).exists()).then(|| {
+        Step::Note(format!("sessions end with your last logout; to keep them: loginctl enable-linger {name}"))
+    })
+}
+
+fn ask_folders(folders: &[&Path]) -> String {
+    folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(" ")
+}
+
+fn read(path: &Path) -> Result<Option<String>, InstallError> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(InstallError::File { doing: "read", path: path.into(), source }),
+    }
+}
+
+fn ask(systemctl: &Systemctl, arguments: &[&str]) -> Result<String, InstallError> {
+    systemctl
+        .ask(arguments)
+        .map_err(|complaint| InstallError::Systemctl { command: arguments.join(" "), complaint })
+}
+
+fn show(
+    systemctl: &Systemctl,
+    unit: &str,
+    properties: &[&str],
+) -> Result<BTreeMap<String, String>, InstallError> {
+    systemctl
+        .show(unit, properties)
+        .map_err(|complaint| InstallError::Systemctl { command: format!("show {unit}"), complaint })
+}

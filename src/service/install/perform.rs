@@ -1,0 +1,106 @@
+//! Doing what was planned.
+
+use super::{InstallError, Plan, Step, Supervisor};
+use crate::service::{start, unit};
+use crate::sys::dirs::Lock;
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::Duration;
+
+/// How long other commands may take to start a supervisor, and the one that runs may take to leave.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+impl Plan {
+    /// Does every step, and says each before it is done.
+    ///
+    /// # Errors
+    /// [`InstallError`], at the first step that fails; what was done by then stays, and a repetition goes on from there.
+    pub fn perform(
+        &self,
+        supervisor: &dyn Supervisor,
+        mut say: impl FnMut(&Step),
+    ) -> Result<(), InstallError> {
+        let paths = &self.at.paths;
+        paths.prepare()?;
+        let path = paths.start_lock();
+        // Until all is in place no command may start a supervisor by its own means.
+        let _lock = Lock::acquire(&path, PATIENCE)
+            .map_err(|source| InstallError::File { doing: "lock", path, source })?
+            .ok_or(InstallError::Busy)?;
+        for step in &self.steps {
+            say(step);
+            self.step(step, supervisor)?;
+        }
+        Ok(())
+    }
+
+    fn step(&self, step: &Step, supervisor: &dyn Supervisor) -> Result<(), InstallError> {
+        let failed = |doing, path: &Path, source| InstallError::File { doing, path: path.into(), source };
+        match step {
+            Step::Write { path, text } => write(path, text).map_err(|e| failed("write", path, e)),
+            Step::Remove(path) => gone(std::fs::remove_file(path)).map_err(|e| failed("remove", path, e)),
+            Step::RemoveEmpty(path) => match gone(std::fs::remove_dir(path)) {
+                Err(e) if e.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
+                done => done.map_err(|e| failed("remove", path, e)),
+            },
+            Step::RemoveSocket(path) => {
+                if start::answers(&self.at.paths) {
+                    return Ok(());
+                }
+                gone(std::fs::remove_file(path)).map_err(|e| failed("remove", path, e))
+            }
+            Step::Systemctl(arguments) => self
+                .at
+                .systemctl
+                .run(arguments)
+                .map_err(|complaint| InstallError::Systemctl { command: arguments.join(" "), complaint }),
+            Step::TakeOver => self.take_over(supervisor),
+            Step::Verify { and_leave } => {
+                supervisor.greet().map_err(InstallError::Silent)?;
+                if *and_leave { supervisor.leave().map_err(InstallError::Silent) } else { Ok(()) }
+            }
+            Step::Note(_) => Ok(()),
+        }
+    }
+
+    /// The supervisor that runs holds the daemon lock until it is gone.
+    fn take_over(&self, supervisor: &dyn Supervisor) -> Result<(), InstallError> {
+        if let Err(message) = supervisor.leave() {
+            // One that does not understand us may still obey the manager that runs it.
+            let unit = unit::on_demand(None);
+            self.at
+                .systemctl
+                .run(&["stop", &unit])
+                .map_err(|complaint| InstallError::Stays(format!("{message}; {complaint}")))?;
+        }
+        let path = self.at.paths.daemon_lock();
+        match Lock::acquire(&path, PATIENCE) {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => Err(InstallError::Stays("it still runs".into())),
+            Err(source) => Err(InstallError::File { doing: "lock", path, source }),
+        }
+    }
+}
+
+/// What is gone already needs no removing.
+fn gone(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
+}
+
+/// Whole or not at all: a manager that reloads meanwhile reads no half of it.
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    std::fs::create_dir_all(folder)?;
+    let temporary = path.with_extension(format!("{}.new", std::process::id()));
+    let written = std::fs::File::create(&temporary).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    });
+    written.and_then(|()| std::fs::rename(&temporary, path)).inspect_err(|_| {
+        // The first error is the one to report.
+        _ = std::fs::remove_file(&temporary);
+    })
+}
