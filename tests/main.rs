@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `support` | what tests stand on: a home of their own, a runner, terminals, a user manager |
 //! | `e2e` | the programs as users run them, standalone and under a real `systemd --user` |
+//! | `fuzz` | what holds for any bytes from outside, on the seeds |
 //! | `tidy` | the rules of the source tree |
 #![allow(
     clippy::disallowed_methods,
@@ -13,5 +14,6 @@
 )]
 
 mod e2e;
+mod fuzz;
 mod support;
 mod tidy;

@@ -16,8 +16,10 @@ const ONLY_AT_COMPILE_TIME: &[&str] = &["thiserror"];
 const LINES: usize = 500;
 
 /// Files that may be longer, and why.
-const LONGER: &[(&str, &str)] =
-    &[("src/wire/host.rs", "one protocol: each message beside the bytes that it is written and read as")];
+const LONGER: &[(&str, &str)] = &[
+    ("src/host/screen/machine.rs", "one state machine: the screen, and what each control does to it"),
+    ("src/wire/host.rs", "one protocol: each message beside the bytes that it is written and read as"),
+];
 
 /// Catch-all names, which always win.
 const BANNED_NAMES: &[&str] = &["common", "helper", "helpers", "misc", "util", "utils"];
@@ -414,13 +416,13 @@ fn every_file_is_compiled() {
                 }
             }
         }
-        let elsewhere = |name: &str| name.starts_with("src/bin/") || name.starts_with("tests/fuzz/");
+        let elsewhere = |name: &str| name.starts_with("src/bin/") || name.starts_with("tests/fuzz/targets/");
         found.extend(files.iter().map(|f| f.name.clone()).filter(|n| !reached.contains(n) && !elsewhere(n)));
     }
     let fuzz = source().join("tests/fuzz/Cargo.toml");
     if fuzz.exists() {
         let manifest = std::fs::read_to_string(fuzz).expect("a readable file");
-        let targets = files("tests/fuzz");
+        let targets = files("tests/fuzz/targets");
         let unlisted = targets.iter().filter(|f| {
             !manifest.contains(&format!("path = \"{}\"", f.name.trim_start_matches("tests/fuzz/")))
         });
