@@ -5,7 +5,7 @@
 //! | `agent` | name | `claude` | profile of `abide run "prompt"` |
 //! | `detach_key` | one or two keys, `ctrl-\ d` | `ctrl-\ d` | ends an attachment, never the session |
 //! | `idle_exit` | duration | `30s` | how long the supervisor stays with nothing to do |
-//! | `stop_grace` | duration | `10s` | from the polite signals to SIGKILL |
+//! | `stop_grace` | duration | `5s` | from the polite signals to SIGKILL |
 //! | `scrollback` | lines | `10000` | lines that an attach replays at most |
 //! | `log_keep` | size, at least 16MiB | `16MiB` | output kept of each session |
 //!
@@ -43,7 +43,7 @@ impl Default for Settings {
             agent: "claude".into(),
             detach_key: DetachKey::default(),
             idle_exit_ms: 30_000,
-            stop_grace_ms: 10_000,
+            stop_grace_ms: 5_000,
             scrollback: 10_000,
             log_keep: LOG_KEEP_MIN,
         }

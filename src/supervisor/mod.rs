@@ -1,6 +1,271 @@
-//! Under construction.
+//! `abided`: the imperative shell around [`crate::core`]. Sockets in, actions out.
+//!
+//! | File | Holds |
+//! |---|---|
+//! | `engine` | the loop, and the sole owner of the fleet |
+//! | `perform`, `launch` | what each action does |
+//! | `writer` | the thread that waits for disks |
+//! | `orders` | start orders, with the sessions' environments |
+//! | `connection`, `outbox`, `prepare` | one client |
+//! | `links`, `births`, `adopt` | hosts: watched, reported, found |
+//! | `clock`, `log` | awake time; the journal or a file |
+//!
+//! Nothing here decides anything about a session, and nothing in the loop waits: a stalled client, host, disk or
+//! service manager stalls nobody else.
+
+mod adopt;
+mod births;
+mod clock;
+mod connection;
+mod engine;
+mod input;
+mod launch;
+mod links;
+mod log;
+mod orders;
+mod outbox;
+mod perform;
+mod prepare;
+mod store;
+mod writer;
+
+use crate::VERSION;
+use crate::config::Settings;
+use crate::core::event::Event;
+use crate::core::fleet::{self, Fleet};
+use crate::core::record::Origin;
+use crate::paths::Paths;
+use crate::service::notify::{self, Readiness};
+use crate::service::{Listener, Manager};
+use crate::sys::dirs;
+use engine::{Engine, Left};
+use std::os::fd::RawFd;
+use std::process::ExitCode;
+use std::sync::Arc;
+use store::Store;
+
+const USAGE: &str = "\
+abided: the supervisor of abide. It is started by its socket, or by `abide` where there is no service manager.
+
+Usage: abided [--foreground] [--ready-fd N]
+
+      --foreground   log to standard error
+      --ready-fd N   write a line to this descriptor when the socket accepts connections, or why it does not
+      --version      print the version
+      --help         print this
+";
 
 /// Entry point.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::FAILURE
+pub fn main() -> ExitCode {
+    let options = match Options::parse(std::env::args().skip(1)) {
+        Ok(Parsed::Run(options)) => options,
+        Ok(Parsed::Print(text)) => return print(&text, false),
+        Err(message) => return print(&format!("abided: {message}\n\n{USAGE}"), true),
+    };
+    let readiness = match Readiness::new(options.ready_fd) {
+        Ok(readiness) => readiness,
+        Err(e) => return print(&format!("abided: --ready-fd: {e}\n"), true),
+    };
+    match Setup::prepare(options.foreground) {
+        Ok(setup) => setup.serve(readiness),
+        Err(message) => {
+            // Whoever waits for us may have gone; standard error is the last resort.
+            _ = readiness.failed(&message);
+            print(&format!("abided: {message}\n"), true)
+        }
+    }
+}
+
+#[allow(clippy::print_stdout, clippy::print_stderr, reason = "before there is a log")]
+fn print(text: &str, failed: bool) -> ExitCode {
+    if failed {
+        eprint!("{text}");
+        ExitCode::FAILURE
+    } else {
+        print!("{text}");
+        ExitCode::SUCCESS
+    }
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Options {
+    foreground: bool,
+    ready_fd: Option<RawFd>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Parsed {
+    Run(Options),
+    Print(String),
+}
+
+impl Options {
+    fn parse(args: impl Iterator<Item = String>) -> Result<Parsed, String> {
+        let (mut options, mut args) = (Self::default(), args);
+        while let Some(arg) = args.next() {
+            match arg.as_str() {
+                "--version" | "-V" => return Ok(Parsed::Print(format!("abided {VERSION}\n"))),
+                "--help" | "-h" => return Ok(Parsed::Print(USAGE.to_owned())),
+                "--foreground" => options.foreground = true,
+                "--ready-fd" => {
+                    let number = args.next().and_then(|n| n.parse().ok()).filter(|n| *n >= 0);
+                    options.ready_fd = Some(number.ok_or("--ready-fd needs the number of a descriptor")?);
+                }
+                other => return Err(format!("unknown argument {other:?}")),
+            }
+        }
+        Ok(Parsed::Run(options))
+    }
+}
+
+/// What is had before the first connection is served.
+struct Setup {
+    paths: Paths,
+    settings: Settings,
+    listener: Listener,
+    log: log::Guard,
+}
+
+impl Setup {
+    /// Finds the folders and the socket, and starts the log. The error is for people.
+    fn prepare(foreground: bool) -> Result<Self, String> {
+        nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
+        let (paths, warning) = Paths::find_with_warning().map_err(|e| e.to_string())?;
+        paths.prepare().map_err(|e| e.to_string())?;
+        let variable = |name| std::env::var(name).ok();
+        let managed = std::env::var_os("INVOCATION_ID").is_some();
+        // Before the first thread: it takes variables out of the environment.
+        let listener = Listener::acquire(&paths).map_err(|e| e.to_string())?;
+        let target = if foreground {
+            log::Target::Stderr
+        } else {
+            log::Target::choose(variable("JOURNAL_STREAM").as_deref(), managed, paths.log())
+        };
+        let whereto = target.describe();
+        let (log, complaint) = log::start(target, variable("ABIDE_LOG").as_deref())
+            .map_err(|e| format!("cannot start the log: {e}"))?;
+        tracing::info!(pid = std::process::id(), "abided {VERSION} starts; it logs to {whereto}");
+        for warning in warning.into_iter().chain(complaint) {
+            tracing::warn!("{warning}");
+        }
+        let settings = settings(&paths);
+        Ok(Self { paths, settings, listener, log })
+    }
+
+    fn serve(self, readiness: Readiness) -> ExitCode {
+        // Files are read and hosts are started by calls that block for moments, and never many at a time.
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4).build();
+        let outcome = match runtime {
+            Ok(runtime) => runtime.block_on(run(self.paths, self.settings, self.listener, readiness)),
+            Err(e) => Err(format!("cannot start: {e}")),
+        };
+        let code = match outcome {
+            Ok(left) => {
+                tracing::info!(?left, "abided leaves; sessions stay");
+                ExitCode::SUCCESS
+            }
+            Err(message) => {
+                tracing::error!("{message}");
+                print(&format!("abided: {message}\n"), true)
+            }
+        };
+        self.log.flush();
+        code
+    }
+}
+
+async fn run(
+    paths: Paths,
+    settings: Settings,
+    listener: Listener,
+    readiness: Readiness,
+) -> Result<Left, String> {
+    let text = |e: &dyn std::fmt::Display| e.to_string();
+    let (inputs, queue) = tokio::sync::mpsc::unbounded_channel();
+    let (births, births_name) = dirs::bind_private(&paths.births_socket()).map_err(|e| text(&e))?;
+    // The socket accepts: whoever connects from here on waits for the inventory, and no longer for us.
+    if let Err(error) = readiness.ready("looking for sessions") {
+        tracing::warn!(%error, "cannot tell that the socket is ready");
+    }
+    let orders = paths.orders().map_err(|e| text(&e))?.map(orders::Orders::new);
+    if orders.is_none() {
+        tracing::warn!(
+            "no folder in memory can be had: sessions cannot be started, since environments stay off disks"
+        );
+    }
+    let (store, loaded) = Store::open(&paths);
+    for message in &loaded.messages {
+        tracing::warn!("{message}");
+    }
+    let manager = Manager::detect(&paths);
+    tracing::info!(manager = manager.name(), sessions = loaded.records.len(), "records are read");
+    let writer = writer::Writer::start(store, orders.clone(), inputs.clone()).map_err(|e| text(&e))?;
+    let origin = if listener.is_inherited() { Origin::Service } else { Origin::Transient };
+    let inventory = adopt::look(&paths, orders.as_ref(), &loaded.records).await;
+    let adopt = Event::Adopt {
+        records: loaded.records,
+        found: inventory.found.clone(),
+        era: clock::era(),
+        origin,
+        last_event: loaded.last_event,
+        recent: loaded.recent,
+    };
+    let prepare = Arc::new(prepare::Prepare { paths: paths.clone(), agent: settings.agent.clone() });
+    let client = input::Client::new(inputs.clone(), prepare);
+    let fleet = Fleet::new(fleet::Settings {
+        idle_exit_ms: settings.idle_exit_ms,
+        stop_grace_ms: settings.stop_grace_ms,
+        pid: std::process::id(),
+        ..fleet::Settings::default()
+    });
+    let hands = perform::Hands::new(paths, settings, orders, manager, writer, inputs);
+    let mut engine = Engine::new(fleet, hands, queue, listener, births, client).map_err(|e| text(&e))?;
+    engine.adopt(adopt, inventory);
+    let left = engine.run().await;
+    if let Err(error) = notify::stopping() {
+        tracing::debug!(%error, "cannot tell the service manager");
+    }
+    // Hosts that start from here on live on without a report, and are found by their sockets.
+    drop(births_name);
+    engine.leave().await;
+    Ok(left)
+}
+
+/// The user's settings. What is wrong with them is logged; the defaults keep every session reachable.
+fn settings(paths: &Paths) -> Settings {
+    let file = paths.config_file();
+    let text = match std::fs::read_to_string(&file) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Settings::default(),
+        Err(error) => {
+            tracing::warn!(file = %file.display(), %error, "cannot read the settings; the defaults stand");
+            return Settings::default();
+        }
+    };
+    let (settings, problems) = Settings::parse(&text);
+    for problem in problems {
+        tracing::warn!("{}, {problem}", file.display());
+    }
+    settings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(args: &[&str]) -> Result<Parsed, String> {
+        Options::parse(args.iter().map(|a| (*a).to_owned()))
+    }
+
+    #[test]
+    fn arguments_are_few_and_checked() {
+        assert_eq!(parse(&[]), Ok(Parsed::Run(Options::default())));
+        let all = Options { foreground: true, ready_fd: Some(3) };
+        assert_eq!(parse(&["--foreground", "--ready-fd", "3"]), Ok(Parsed::Run(all)));
+        assert!(matches!(parse(&["--version"]), Ok(Parsed::Print(v)) if v.contains(VERSION)));
+        for bad in [&["--ready-fd"][..], &["--ready-fd", "x"], &["--ready-fd", "-1"], &["serve"]] {
+            assert!(parse(bad).is_err(), "{bad:?}");
+        }
+    }
 }

@@ -39,6 +39,11 @@ impl Credentials {
         self.uid == nix::unistd::geteuid().as_raw()
     }
 
+    /// Whether the kernel could give a hold on that very process, so that [`Credentials::still_alive`] knows.
+    pub fn is_held(&self) -> bool {
+        self.pidfd.is_some()
+    }
+
     /// Whether what was read from `/proc/PID` in the meantime was this process's and not that of a later one with its
     /// id: true only where the kernel says that it still lives.
     pub fn still_alive(&self) -> bool {

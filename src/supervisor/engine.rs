@@ -1,0 +1,307 @@
+//! The sole owner of the fleet: one thing happens, the core decides, the hands do it; nothing in between waits.
+
+use super::adopt::Inventory;
+use super::births;
+use super::clock::Awake;
+use super::connection;
+use super::input::{Client, Input};
+use super::perform::Hands;
+use crate::core::event::{Event, Ticket};
+use crate::core::fleet::Fleet;
+use crate::core::id::SessionId;
+use crate::service::Listener;
+use crate::wire::host::Birth;
+use std::collections::HashSet;
+use std::io;
+use std::pin::Pin;
+use std::time::Duration;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::Sleep;
+
+/// After a failed `accept` (no descriptors left): as long as this no other is tried.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+/// How long clients may take to read their last answers when the supervisor leaves.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Why the supervisor left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Left {
+    /// Nothing needed it.
+    Idle,
+    /// A client asked for it.
+    Asked,
+    /// A signal.
+    Signal(&'static str),
+}
+
+/// See the module.
+pub(super) struct Engine {
+    fleet: Fleet,
+    clock: Awake,
+    hands: Hands,
+    inputs: UnboundedReceiver<Input>,
+    listener: Listener,
+    control: UnixListener,
+    births: UnixListener,
+    client: Client,
+    connections: JoinSet<()>,
+    connected: HashSet<u64>,
+    next_connection: u64,
+    leaving: watch::Sender<bool>,
+    /// No connection is accepted before this: the last attempt failed.
+    pause: Option<Pin<Box<Sleep>>>,
+    signals: Signals,
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+/// One turn's cause.
+enum Cause {
+    Input(Input),
+    Client(io::Result<UnixStream>),
+    Birth(io::Result<UnixStream>),
+    Timer,
+    Leave(Left),
+    Hangup,
+    Resume,
+}
+
+impl Engine {
+    /// Takes over what was set up.
+    ///
+    /// # Errors
+    /// The sockets or signals cannot be watched.
+    pub(super) fn new(
+        fleet: Fleet,
+        hands: Hands,
+        inputs: UnboundedReceiver<Input>,
+        listener: Listener,
+        births: std::os::unix::net::UnixListener,
+        client: Client,
+    ) -> io::Result<Self> {
+        let own = listener.socket().try_clone()?;
+        own.set_nonblocking(true)?;
+        births.set_nonblocking(true)?;
+        Ok(Self {
+            fleet,
+            clock: Awake::start(),
+            hands,
+            inputs,
+            control: UnixListener::from_std(own)?,
+            listener,
+            births: UnixListener::from_std(births)?,
+            client,
+            connections: JoinSet::new(),
+            connected: HashSet::new(),
+            next_connection: 1,
+            leaving: watch::channel(false).0,
+            pause: None,
+            signals: Signals {
+                terminate: signal(SignalKind::terminate())?,
+                interrupt: signal(SignalKind::interrupt())?,
+                hangup: signal(SignalKind::hangup())?,
+            },
+        })
+    }
+
+    /// Hands over what was found, and watches the hosts among it.
+    pub(super) fn adopt(&mut self, adopt: Event, inventory: Inventory) {
+        for (id, welcome, link) in inventory.hosts {
+            self.hands.watch(id, welcome, link);
+        }
+        self.handle(adopt);
+    }
+
+    /// Serves until it is time to leave.
+    pub(super) async fn run(&mut self) -> Left {
+        loop {
+            let cause = self.next().await;
+            if let Some(left) = self.turn(cause) {
+                self.hands.leave = None;
+                if self.may_leave(left) {
+                    return left;
+                }
+            }
+        }
+    }
+
+    async fn next(&mut self) -> Cause {
+        // The present, so that the timer is armed from it.
+        self.clock.now();
+        let wait = self.clock.arm(self.fleet.next_deadline().map(|(at, _)| at));
+        let timer = async {
+            match wait {
+                Some(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
+                None => std::future::pending().await,
+            }
+        };
+        let paused = self.pause.is_some();
+        let pause = async {
+            match &mut self.pause {
+                Some(sleep) => sleep.as_mut().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = self.signals.terminate.recv() => Cause::Leave(Left::Signal("SIGTERM")),
+            _ = self.signals.interrupt.recv() => Cause::Leave(Left::Signal("SIGINT")),
+            _ = self.signals.hangup.recv() => Cause::Hangup,
+            Some(input) = self.inputs.recv() => Cause::Input(input),
+            birth = self.births.accept(), if !paused => Cause::Birth(birth.map(|(stream, _)| stream)),
+            client = self.control.accept(), if !paused => Cause::Client(client.map(|(stream, _)| stream)),
+            () = timer => Cause::Timer,
+            () = pause => Cause::Resume,
+        }
+    }
+
+    /// Some where it is time to leave.
+    fn turn(&mut self, cause: Cause) -> Option<Left> {
+        match cause {
+            Cause::Input(input) => self.take(input),
+            Cause::Client(Ok(stream)) => self.welcome(stream),
+            Cause::Birth(Ok(stream)) => {
+                let heard = births::hear(stream, self.client.inputs.clone());
+                self.connections.spawn(heard);
+            }
+            Cause::Client(Err(error)) | Cause::Birth(Err(error)) => self.refused(&error),
+            Cause::Timer => self.handle(Event::Tick),
+            Cause::Leave(left) => return Some(left),
+            Cause::Resume => self.pause = None,
+            Cause::Hangup => tracing::info!("SIGHUP has no meaning here yet; nothing is done"),
+        }
+        // Finished connections are let go of.
+        while self.connections.try_join_next().is_some() {}
+        self.hands.leave.map(|asked| if asked { Left::Asked } else { Left::Idle })
+    }
+
+    fn handle(&mut self, event: Event) {
+        let now = self.clock.now();
+        for action in self.fleet.handle(now, event) {
+            self.hands.perform(action);
+        }
+    }
+
+    fn take(&mut self, input: Input) {
+        match input {
+            Input::Event(event) => self.handle(event),
+            Input::Asked(asked) => {
+                let event = self.hands.open(*asked);
+                self.handle(event);
+            }
+            Input::Left { connection } => {
+                self.connected.remove(&connection);
+                let tickets: Vec<Ticket> = self.hands.of_connection(connection);
+                for ticket in tickets {
+                    self.handle(Event::Gone { ticket });
+                }
+                self.handle(Event::Clients(self.connected.len()));
+            }
+            Input::Birth(birth) => self.birth(birth),
+            Input::NotLaunched { id, generation, error } => self.hands.give_up(id, generation, error, false),
+            Input::Overdue { id, generation } => {
+                let why = "its host did not report in time".to_owned();
+                self.hands.give_up(id, generation, why, true);
+            }
+            Input::Unlinked { welcome, event } => {
+                if let Ok(id) = welcome.id.parse() {
+                    self.hands.unlink(id, welcome.generation);
+                }
+                self.handle(event);
+            }
+        }
+    }
+
+    fn birth(&mut self, birth: Birth) {
+        let parse = |id: &str| id.parse::<SessionId>();
+        match birth {
+            Birth::Born(welcome) => {
+                let Ok(id) = parse(&welcome.id) else { return };
+                let generation = welcome.generation;
+                self.hands.reported(id, generation);
+                let host = super::links::host(&welcome);
+                self.hands.watch(id, welcome, None);
+                self.handle(Event::Linked { id, generation, host });
+            }
+            Birth::Failed { id, generation, stage, errno, subject } => {
+                let Ok(id) = parse(&id) else { return };
+                self.hands.reported(id, generation);
+                let (message, users_fault) = births::explain(stage, errno, &subject);
+                self.handle(Event::StartFailed { id, generation, message, users_fault });
+            }
+        }
+    }
+
+    fn welcome(&mut self, stream: UnixStream) {
+        let Some(peer) = connection::admit(&stream) else { return };
+        let connection = self.next_connection;
+        self.next_connection += 1;
+        self.connected.insert(connection);
+        let client = self.client.with(connection);
+        let leaving = self.leaving.subscribe();
+        self.connections.spawn(connection::serve(stream, peer, client, leaving));
+        self.handle(Event::Clients(self.connected.len()));
+    }
+
+    fn refused(&mut self, error: &io::Error) {
+        tracing::error!(%error, "cannot accept a connection");
+        // Rather than to fail again at once: a descriptor may come free.
+        self.pause = Some(Box::pin(tokio::time::sleep(ACCEPT_PAUSE)));
+    }
+
+    /// Looks once more whether somebody came. One that comes later finds no socket (or the service manager's queue),
+    /// and a new supervisor.
+    fn may_leave(&mut self, left: Left) -> bool {
+        match left {
+            Left::Asked | Left::Signal(_) => return true,
+            Left::Idle => {}
+        }
+        if let Err(error) = self.listener.hide() {
+            tracing::warn!(%error, "the control socket has lost its name");
+        }
+        let mut came = Vec::new();
+        loop {
+            match self.listener.socket().accept() {
+                Ok((stream, _)) => came.push(stream),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => break,
+            }
+        }
+        if came.is_empty() && self.inputs.is_empty() {
+            return true;
+        }
+        if let Err(error) = self.listener.show() {
+            tracing::error!(%error, "the control socket cannot be shown again");
+        }
+        for stream in came {
+            match stream.set_nonblocking(true).and_then(|()| UnixStream::from_std(stream)) {
+                Ok(stream) => self.welcome(stream),
+                Err(error) => self.refused(&error),
+            }
+        }
+        false
+    }
+
+    /// Finishes what was begun: every save, and the last answers.
+    pub(super) async fn leave(mut self) {
+        self.hands.writer.flush().await;
+        // Outcomes of those saves may be somebody's answer.
+        while let Ok(input) = self.inputs.try_recv() {
+            self.take(input);
+        }
+        self.hands.writer.flush().await;
+        self.leaving.send_replace(true);
+        let farewell = async { while self.connections.join_next().await.is_some() {} };
+        // Who does not read by then has lost an answer, and nothing else.
+        _ = tokio::time::timeout(FAREWELL, farewell).await;
+    }
+}

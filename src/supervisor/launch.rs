@@ -1,0 +1,115 @@
+//! Starting a host: its order on tmpfs, then the service manager.
+
+use super::input::{Input, Inputs};
+use super::links::Link;
+use super::perform::Hands;
+use crate::core::environment;
+use crate::core::id::SessionId;
+use crate::core::text::Text;
+use crate::paths::Paths;
+use crate::service::Manager;
+use crate::wire::control::Context;
+use crate::wire::host::Birth;
+use crate::wire::order::{Limit, StartOrder};
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// How long a host may take from its launch to its report. A loaded machine needs seconds; the order stays withdrawn
+/// after that, so the start cannot happen later.
+const REPORT_WITHIN: Duration = Duration::from_secs(60);
+/// The terminal's size until somebody attaches.
+const SIZE: (u16, u16) = (200, 50);
+/// The kernel is to end a session's processes before the host, the supervisor and the desktop.
+const OOM_SCORE_ADJ: i16 = 200;
+
+/// What a request brought for a start.
+#[derive(Debug, Default)]
+pub(super) struct Start {
+    /// The client's environment, mask and limits.
+    pub(super) context: Option<Context>,
+    /// What the profile sets.
+    pub(super) set: Vec<(String, String)>,
+    /// A first start takes what the request brought; a later one what the session had, if that is still known.
+    pub(super) first: bool,
+}
+
+/// Writes the start order. The error is for people.
+pub(super) fn lay_out(
+    hands: &Hands,
+    id: SessionId,
+    generation: u64,
+    (argv, cwd): (&[Text], &Text),
+    start: &Start,
+) -> Result<(), String> {
+    let orders = hands.orders.as_ref().ok_or(
+        "there is no folder in memory for its environment (the runtime folder and /dev/shm are on disks)",
+    )?;
+    let last = orders.last(id).filter(|_| !start.first);
+    let bytes = |path: PathBuf| path.into_os_string().into_vec();
+    let (env, umask, limits) = match (last, &start.context) {
+        (Some(order), _) => (order.env.into_iter().map(Text).collect(), order.umask, order.limits),
+        (None, Some(context)) => {
+            let limit = |&(resource, soft, hard): &(u32, u64, u64)| Limit { resource, soft, hard };
+            (context.env.clone(), context.umask, context.limits.iter().map(limit).collect())
+        }
+        (None, None) => {
+            return Err("its environment is not known any more, and the request brought none".into());
+        }
+    };
+    let env: Vec<Text> = environment::for_session(env, id, cwd, &start.set);
+    let name = id.to_string();
+    let order = StartOrder {
+        id: name.clone(),
+        generation,
+        argv: argv.iter().map(|arg| arg.0.clone()).collect(),
+        cwd: cwd.0.clone(),
+        env: env.into_iter().map(|v| v.0).collect(),
+        umask,
+        limits,
+        cols: SIZE.0,
+        rows: SIZE.1,
+        job_dir: bytes(hands.paths.job(&name)),
+        socket: bytes(hands.paths.host_socket(&name)),
+        births: bytes(hands.paths.births_socket()),
+        log_keep: hands.settings.log_keep,
+        scrollback: hands.settings.scrollback,
+        oom_score_adj: OOM_SCORE_ADJ,
+        grace_ms: hands.settings.stop_grace_ms,
+    };
+    let written = orders.write(id, &order).and_then(|()| orders.forget_withdrawn(id));
+    written.map_err(|e| format!("its start order cannot be written: {e}"))
+}
+
+/// One start under way.
+pub(super) struct Launch {
+    pub(super) id: SessionId,
+    pub(super) generation: u64,
+    pub(super) paths: Paths,
+    pub(super) manager: Arc<Manager>,
+    pub(super) inputs: Inputs,
+    /// Resolves when the host has reported.
+    pub(super) outcome: oneshot::Receiver<()>,
+}
+
+impl Launch {
+    /// Has the host started, and sees to it that the start has an outcome.
+    pub(super) async fn run(self) {
+        let Self { id, generation, paths, manager, inputs, outcome } = self;
+        if let Err(error) = manager.launch_host(&paths, &id.to_string()).await {
+            // Without an engine there is nobody who waits, here and below.
+            _ = inputs.send(Input::NotLaunched { id, generation, error: error.to_string() });
+        }
+        if tokio::time::timeout(REPORT_WITHIN, outcome).await.is_ok() {
+            return;
+        }
+        // Its report may have been lost; its socket cannot have been.
+        let input = match Link::dial(&paths, id).await {
+            Ok(link) if link.welcome.generation == generation => Input::Birth(Birth::Born(link.welcome)),
+            Ok(_) | Err(_) => Input::Overdue { id, generation },
+        };
+        _ = inputs.send(input);
+    }
+}

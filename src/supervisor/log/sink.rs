@@ -1,0 +1,239 @@
+//! Where log lines go, and their two forms.
+
+use super::Line;
+use crate::sys::{clock, dirs};
+use std::fs::File;
+use std::io::Write as _;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use tracing::Level;
+
+/// A file is rotated at this size, in bytes; one older one is kept.
+const FILE_LIMIT: u64 = 1 << 20;
+/// The longest message or field of one line, in bytes: a datagram has to fit into the journal's socket.
+const FIELD_LIMIT: usize = 8 << 10;
+/// Of systemd's journal, native protocol.
+const JOURNAL: &str = "/run/systemd/journal/socket";
+
+/// See the module.
+#[derive(Debug)]
+pub(in super::super) enum Target {
+    /// systemd's journal.
+    Journal(UnixDatagram),
+    /// A file in the state folder.
+    File(LogFile),
+    /// Standard error: in the foreground, on a terminal.
+    Stderr,
+}
+
+impl Target {
+    /// The journal, where standard error is connected to it (`JOURNAL_STREAM` names that very stream) or where a
+    /// service manager started us; else the file.
+    pub(in super::super) fn choose(journal_stream: Option<&str>, managed: bool, file: PathBuf) -> Self {
+        let journal = (managed || journal_stream.is_some_and(is_stderr)).then(|| {
+            let socket = UnixDatagram::unbound()?;
+            socket.connect(JOURNAL)?;
+            Ok::<_, std::io::Error>(socket)
+        });
+        match journal {
+            Some(Ok(socket)) => Self::Journal(socket),
+            // No journal runs here, whatever the variable says.
+            Some(Err(_)) | None => Self::File(LogFile { path: file, open: None }),
+        }
+    }
+
+    /// For people: what is used.
+    pub(in super::super) fn describe(&self) -> String {
+        match self {
+            Self::Journal(_) => "the journal".into(),
+            Self::File(file) => file.path.display().to_string(),
+            Self::Stderr => "standard error".into(),
+        }
+    }
+
+    pub(super) fn write(&mut self, line: &Line) {
+        match self {
+            Self::Journal(socket) => {
+                let datagram = journal_form(line);
+                if socket.send(&datagram).is_err() {
+                    // journald was restarted: its socket is a new one.
+                    _ = socket.connect(JOURNAL).and_then(|()| socket.send(&datagram));
+                }
+            }
+            // A log that cannot be written must not stop what it is about.
+            Self::File(file) => _ = file.append(text_form(line, clock::wall_ms()).as_bytes()),
+            Self::Stderr => _ = std::io::stderr().write_all(text_form(line, clock::wall_ms()).as_bytes()),
+        }
+    }
+}
+
+/// `DEVICE:INODE` of the stream that standard error was connected to at the start.
+fn is_stderr(journal_stream: &str) -> bool {
+    let named = journal_stream.split_once(':').and_then(|(d, i)| Some((d.parse().ok()?, i.parse().ok()?)));
+    // The descriptor itself, through /dev/fd: no raw call is needed.
+    let stderr = std::fs::metadata("/dev/fd/2").map(|m| (m.dev(), m.ino()));
+    matches!((named, stderr), (Some(named), Ok(stderr)) if named == stderr)
+}
+
+/// A file that is replaced when it is full.
+#[derive(Debug)]
+pub(in super::super) struct LogFile {
+    path: PathBuf,
+    open: Option<(File, u64)>,
+}
+
+impl LogFile {
+    fn append(&mut self, text: &[u8]) -> std::io::Result<()> {
+        let (file, size) = match &mut self.open {
+            Some((file, size)) if *size < FILE_LIMIT => (file, size),
+            Some(_) | None => {
+                let (file, size) = open(&self.path)?;
+                let (file, size) = self.open.insert((file, size));
+                (file, size)
+            }
+        };
+        file.write_all(text)?;
+        *size += text.len() as u64;
+        Ok(())
+    }
+}
+
+fn open(path: &Path) -> std::io::Result<(File, u64)> {
+    let appended = std::fs::OpenOptions::new().append(true).open(path);
+    match appended.and_then(|file| Ok((file.metadata()?.len(), file))) {
+        Ok((size, file)) if size < FILE_LIMIT => return Ok((file, size)),
+        Ok(_) => std::fs::rename(path, path.with_extension("log.1"))?,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+        Err(e) => return Err(e),
+    }
+    dirs::create_private_file(path).map(|file| (file, 0))
+}
+
+/// `2026-11-20T21:05:07.123Z INFO  message key=value`
+fn text_form(line: &Line, wall_ms: u64) -> String {
+    let at = i64::try_from(wall_ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    let mut text = format!("{:.3} {:5} {}", at.unwrap_or_default(), line.level, one_line(&line.message));
+    for (name, value) in &line.fields {
+        if !value.is_empty() {
+            text.push_str(&format!(" {name}={}", one_line(value)));
+        }
+    }
+    text.push('\n');
+    text
+}
+
+fn one_line(text: &str) -> String {
+    let mut out = String::new();
+    for c in clipped(text).chars() {
+        if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
+    }
+    out
+}
+
+fn clipped(text: &str) -> &str {
+    &text[..text.floor_char_boundary(FIELD_LIMIT)]
+}
+
+/// The journal's native protocol: `NAME=value`, or the value with its length where it has line breaks. Fields of ours
+/// begin with `ABIDE_`.
+fn journal_form(line: &Line) -> Vec<u8> {
+    let priority = match line.level {
+        Level::ERROR => "3",
+        Level::WARN => "4",
+        Level::INFO => "6",
+        Level::DEBUG | Level::TRACE => "7",
+    };
+    let mut out = Vec::new();
+    field(&mut out, "PRIORITY", priority);
+    field(&mut out, "SYSLOG_IDENTIFIER", "abided");
+    field(&mut out, "ABIDE_TARGET", line.target);
+    field(&mut out, "MESSAGE", &line.message);
+    for (name, value) in &line.fields {
+        if !value.is_empty() {
+            let name: String = name
+                .chars()
+                .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' })
+                .collect();
+            field(&mut out, &format!("ABIDE_{name}"), value);
+        }
+    }
+    out
+}
+
+fn field(out: &mut Vec<u8>, name: &str, value: &str) {
+    let value = clipped(value);
+    out.extend_from_slice(name.as_bytes());
+    if value.contains('\n') {
+        out.push(b'\n');
+        out.extend_from_slice(&(value.len() as u64).to_le_bytes());
+    } else {
+        out.push(b'=');
+    }
+    out.extend_from_slice(value.as_bytes());
+    out.push(b'\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(message: &str) -> Line {
+        Line {
+            level: Level::WARN,
+            target: "abide::supervisor",
+            message: message.into(),
+            fields: vec![("session", "0000002a".into()), ("by", String::new())],
+        }
+    }
+
+    #[test]
+    fn a_line_of_text_is_one_line() {
+        assert_eq!(
+            text_form(&line("a\x1b[2Jb\nc"), 1_763_672_707_123),
+            "2025-11-20T21:05:07.123Z WARN  a\\u{1b}[2Jb\\nc session=0000002a\n"
+        );
+    }
+
+    #[test]
+    fn the_journal_gets_fields_of_ours_and_line_breaks_by_length() {
+        let sent = journal_form(&line("two\nlines"));
+        let expected = b"PRIORITY=4\nSYSLOG_IDENTIFIER=abided\nABIDE_TARGET=abide::supervisor\nMESSAGE\n\
+            \x09\0\0\0\0\0\0\0two\nlines\nABIDE_SESSION=0000002a\n";
+        assert_eq!(String::from_utf8_lossy(&sent), String::from_utf8_lossy(expected));
+    }
+
+    #[test]
+    fn a_full_file_makes_room_for_a_new_one_and_stays_private() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().expect("tempdir");
+        let path = dir.path().join("abided.log");
+        let mut file = LogFile { path: path.clone(), open: None };
+        let chunk = vec![b'x'; 300 << 10];
+        for _ in 0..9 {
+            file.append(&chunk).expect("append");
+        }
+        let sizes =
+            ["abided.log", "abided.log.1"].map(|name| dir.path().join(name).metadata().expect("there"));
+        assert!(sizes.iter().all(|m| m.len() <= FILE_LIMIT + chunk.len() as u64), "{sizes:?}");
+        assert!(sizes.iter().all(|m| m.permissions().mode() & 0o777 == 0o600));
+        assert_eq!(std::fs::read_dir(dir.path()).expect("dir").count(), 2);
+    }
+
+    #[test]
+    fn a_later_run_appends() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let path = dir.path().join("abided.log");
+        for text in ["one\n", "two\n"] {
+            LogFile { path: path.clone(), open: None }.append(text.as_bytes()).expect("append");
+        }
+        assert_eq!(std::fs::read_to_string(path).expect("text"), "one\ntwo\n");
+    }
+
+    #[test]
+    fn a_journal_stream_that_is_not_ours_is_not_believed() {
+        for other in ["", "1:1", "x:y", "1"] {
+            assert!(!is_stderr(other), "{other}");
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! What each action does. None of it waits: what comes of an action arrives as an event.
+
+use super::connection::answer;
+use super::input::{Asked, Input, Inputs};
+use super::launch::{self, Launch, Start};
+use super::links::{Link, Watch};
+use super::orders::Orders;
+use super::outbox::Outbox;
+use super::prepare::names;
+use super::writer::Writer;
+use crate::config::Settings;
+use crate::core::action::{Action, Entry, Reply};
+use crate::core::environment;
+use crate::core::event::{Command, Event, Ticket};
+use crate::core::id::SessionId;
+use crate::core::text::Text;
+use crate::paths::Paths;
+use crate::service::{Force, Manager, notify};
+use crate::wire::host::Welcome;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{oneshot, watch};
+
+/// What a host gets on top of its grace before it is forced.
+const STOP_MARGIN: Duration = Duration::from_secs(3);
+
+/// The hands of the engine.
+pub(super) struct Hands {
+    pub(super) paths: Paths,
+    pub(super) settings: Settings,
+    pub(super) orders: Option<Orders>,
+    pub(super) manager: Arc<Manager>,
+    pub(super) writer: Writer,
+    pub(super) inputs: Inputs,
+    tickets: HashMap<Ticket, Open>,
+    links: HashMap<(SessionId, u64), Watched>,
+    /// Starts of which neither a birth nor a failure was heard. Dropping the sender ends the wait for it.
+    starting: HashMap<(SessionId, u64), oneshot::Sender<()>>,
+    /// The core wants to leave; `true` where a client asked for it.
+    pub(super) leave: Option<bool>,
+}
+
+/// A request under way.
+struct Open {
+    connection: u64,
+    tag: u64,
+    outbox: Outbox,
+    start: Start,
+}
+
+/// A host that is watched.
+struct Watched {
+    welcome: Welcome,
+    /// Turns true when it is over.
+    over: watch::Sender<bool>,
+    stopping: bool,
+}
+
+impl Hands {
+    pub(super) fn new(
+        paths: Paths,
+        settings: Settings,
+        orders: Option<Orders>,
+        manager: Manager,
+        writer: Writer,
+        inputs: Inputs,
+    ) -> Self {
+        Self {
+            paths,
+            settings,
+            orders,
+            manager: Arc::new(manager),
+            writer,
+            inputs,
+            tickets: HashMap::new(),
+            links: HashMap::new(),
+            starting: HashMap::new(),
+            leave: None,
+        }
+    }
+
+    /// Takes note of a request, and makes the event of it.
+    pub(super) fn open(&mut self, asked: Asked) -> Event {
+        let Asked { ticket, connection, tag, outbox, peer, mut prepared, mut context } = asked;
+        if let Some(context) = &mut context {
+            context.env = environment::scrub(std::mem::take(&mut context.env));
+        }
+        let first = if let Command::Run(spec) = &mut prepared.command {
+            spec.env_names = context.as_ref().map(|c| names(&c.env)).unwrap_or_default();
+            true
+        } else {
+            false
+        };
+        let start = Start { context, set: prepared.set, first };
+        self.tickets.insert(ticket, Open { connection, tag, outbox, start });
+        Event::Command { ticket, peer, command: prepared.command, draft: prepared.draft }
+    }
+
+    /// The requests of a client that left.
+    pub(super) fn of_connection(&self, connection: u64) -> Vec<Ticket> {
+        let of = self.tickets.iter().filter(|(_, open)| open.connection == connection);
+        let mut tickets: Vec<Ticket> = of.map(|(ticket, _)| *ticket).collect();
+        tickets.sort_unstable();
+        tickets
+    }
+
+    /// A start has its outcome: nobody waits for it any more.
+    pub(super) fn reported(&mut self, id: SessionId, generation: u64) {
+        self.starting.remove(&(id, generation));
+    }
+
+    /// Does what the core decided.
+    pub(super) fn perform(&mut self, action: Action) {
+        match action {
+            Action::Save(record) => self.writer.save(record),
+            Action::Launch { id, generation, argv, cwd, environment } => {
+                self.launch(id, generation, &argv, &cwd, environment);
+            }
+            Action::Stop { id, generation, grace_ms } => self.stop(id, generation, grace_ms),
+            Action::Remove { id } => self.writer.remove(id),
+            Action::Reply { ticket, reply, last } => self.reply(ticket, &reply, last),
+            Action::Journal(entry) => self.journal(entry),
+            Action::StatusLine(line) => {
+                if let Err(error) = notify::status(&line) {
+                    tracing::debug!(%error, "cannot tell the service manager");
+                }
+            }
+            Action::Leave { asked } => self.leave = Some(asked),
+        }
+    }
+
+    fn reply(&mut self, ticket: Ticket, reply: &Reply, last: bool) {
+        let Some(open) = self.tickets.get(&ticket) else { return };
+        // One that is gone, or does not read, is dropped by its connection.
+        _ = open.outbox.push(answer(open.tag, last, reply));
+        if last {
+            // The environment that came with the request goes too.
+            self.tickets.remove(&ticket);
+        }
+    }
+
+    fn journal(&self, entry: Entry) {
+        let id = entry.id.map(|id| id.to_string()).unwrap_or_default();
+        tracing::info!(
+            session = id,
+            name = entry.name,
+            event = entry.event,
+            by = entry.by,
+            seq = entry.seq,
+            "{}{}{}{}",
+            entry.event,
+            if entry.name.is_empty() { "" } else { " " },
+            entry.name,
+            if entry.text.is_empty() { String::new() } else { format!(": {}", entry.text) },
+        );
+        self.writer.journal(entry);
+    }
+
+    fn launch(
+        &mut self,
+        id: SessionId,
+        generation: u64,
+        argv: &[Text],
+        cwd: &Text,
+        environment: Option<Ticket>,
+    ) {
+        let nothing = Start::default();
+        let start = environment.and_then(|t| self.tickets.get(&t)).map_or(&nothing, |open| &open.start);
+        let laid_out = launch::lay_out(self, id, generation, (argv, cwd), start);
+        match laid_out {
+            Ok(()) => {
+                let (waiting, outcome) = oneshot::channel();
+                self.starting.insert((id, generation), waiting);
+                let launch = Launch {
+                    id,
+                    generation,
+                    paths: self.paths.clone(),
+                    manager: Arc::clone(&self.manager),
+                    inputs: self.inputs.clone(),
+                    outcome,
+                };
+                tokio::spawn(launch.run());
+            }
+            Err(message) => self.start_failed(id, generation, message),
+        }
+    }
+
+    fn start_failed(&self, id: SessionId, generation: u64, message: String) {
+        let event = Event::StartFailed { id, generation, message, users_fault: false };
+        // This is the engine's own queue, which is there for as long as the engine is.
+        _ = self.inputs.send(Input::Event(event));
+    }
+
+    /// A start did not come to its end: it is taken back, unless a host has it. Then its report is waited for, but not
+    /// for ever.
+    pub(super) fn give_up(&mut self, id: SessionId, generation: u64, why: String, overdue: bool) {
+        if !self.starting.contains_key(&(id, generation)) {
+            return;
+        }
+        let fate = self.orders.as_ref().map(|orders| orders.withdraw(id, generation));
+        match fate {
+            Some(Ok(super::orders::Fate::Taken)) if !overdue => {
+                tracing::warn!(session = %id, why, "a start went wrong, but a host has taken the order");
+            }
+            Some(_) | None => {
+                self.starting.remove(&(id, generation));
+                self.start_failed(id, generation, why);
+            }
+        }
+    }
+
+    /// Watches a host from now on, if it is not watched already.
+    pub(super) fn watch(&mut self, id: SessionId, welcome: Welcome, link: Option<Link>) {
+        let key = (id, welcome.generation);
+        if self.links.contains_key(&key) {
+            return;
+        }
+        let (over, _) = watch::channel(false);
+        let watched = Watched { welcome: welcome.clone(), over, stopping: false };
+        self.links.insert(key, watched);
+        let watch = Watch { id, welcome, paths: self.paths.clone(), inputs: self.inputs.clone() };
+        tokio::spawn(watch.run(link));
+    }
+
+    /// A watched host is over.
+    pub(super) fn unlink(&mut self, id: SessionId, generation: u64) {
+        if let Some(watched) = self.links.remove(&(id, generation)) {
+            watched.over.send_replace(true);
+        }
+    }
+
+    fn stop(&mut self, id: SessionId, generation: u64, grace_ms: u32) {
+        let Some(watched) = self.links.get_mut(&(id, generation)) else {
+            // Its end is on its way to the core already.
+            return;
+        };
+        if std::mem::replace(&mut watched.stopping, true) {
+            return;
+        }
+        let stop = Stop {
+            id,
+            grace_ms,
+            host_pid: watched.welcome.host_pid,
+            generation,
+            paths: self.paths.clone(),
+            manager: Arc::clone(&self.manager),
+            over: watched.over.subscribe(),
+        };
+        tokio::spawn(stop.run());
+    }
+}
+
+/// Ends one session's process: by its host, which is asked; where that has not ended in time, by the manager.
+struct Stop {
+    id: SessionId,
+    generation: u64,
+    grace_ms: u32,
+    host_pid: u32,
+    paths: Paths,
+    manager: Arc<Manager>,
+    over: watch::Receiver<bool>,
+}
+
+impl Stop {
+    async fn run(mut self) {
+        let asked = match Link::dial(&self.paths, self.id).await {
+            Ok(link) if link.welcome.generation == self.generation => link.stop(self.grace_ms).await,
+            // Another start's host has the socket: this one has none any more.
+            Ok(_) => Ok(()),
+            Err(e) => Err(e),
+        };
+        let grace = Duration::from_millis(self.grace_ms.into());
+        let patience = match asked {
+            Ok(()) => grace + STOP_MARGIN,
+            Err(error) => {
+                tracing::warn!(session = %self.id, %error, "cannot ask a host to end its session");
+                Duration::ZERO
+            }
+        };
+        for (force, wait) in [(Force::Polite, patience), (Force::Kill, grace + STOP_MARGIN)] {
+            if self.ended_within(wait).await {
+                return;
+            }
+            tracing::warn!(session = %self.id, ?force, "a session does not end; forcing its host");
+            let id = self.id.to_string();
+            if let Err(error) = self.manager.stop_host(&id, self.host_pid, force).await {
+                tracing::error!(session = %self.id, %error, "cannot force a host");
+            }
+        }
+    }
+
+    async fn ended_within(&mut self, wait: Duration) -> bool {
+        // An error means that the watch is gone, and so is what was watched.
+        tokio::time::timeout(wait, self.over.wait_for(|over| *over)).await.is_ok()
+    }
+}

@@ -1,0 +1,112 @@
+//! What a `run` needs before the core can decide on it: a free id, and the commands of its profile. Off the engine,
+//! since profiles are files.
+
+use super::connection::error;
+use crate::agents::{self, Profile};
+use crate::core::action::{ErrorKind, Reply};
+use crate::core::event::{Command, Plan, RunSpec};
+use crate::core::id::SessionId;
+use crate::core::text::Text;
+use crate::paths::Paths;
+use std::io;
+
+/// What preparing needs.
+#[derive(Debug)]
+pub(super) struct Prepare {
+    pub(super) paths: Paths,
+    /// Profile of a prompt that names none.
+    pub(super) agent: String,
+}
+
+/// A command, ready for the core.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) command: Command,
+    pub(super) draft: Option<(SessionId, Plan)>,
+    /// What the profile sets in the session's environment.
+    pub(super) set: Vec<(String, String)>,
+}
+
+/// Prepares a request; the error is its answer.
+pub(super) async fn prepare(command: Command, with: &std::sync::Arc<Prepare>) -> Result<Prepared, Reply> {
+    let Command::Run(spec) = command else {
+        return Ok(Prepared { command, draft: None, set: Vec::new() });
+    };
+    let with = std::sync::Arc::clone(with);
+    let run = tokio::task::spawn_blocking(move || with.run(spec));
+    run.await.unwrap_or_else(|e| Err(error(ErrorKind::Failed, &format!("the request failed: {e}"), "")))
+}
+
+impl Prepare {
+    fn run(&self, mut spec: RunSpec) -> Result<Prepared, Reply> {
+        let system = |what: &str| {
+            let what = what.to_owned();
+            move |e: io::Error| error(ErrorKind::Failed, &format!("{what}: {e}"), "")
+        };
+        if spec.argv.iter().any(|arg| arg.0.contains(&0)) {
+            return Err(error(ErrorKind::Usage, "an argument holds a NUL byte", ""));
+        }
+        if spec.agent.is_none() && (spec.prompt.is_some() || spec.argv.is_empty()) {
+            spec.agent = Some(self.agent.clone());
+        }
+        let (plan, set) = match &spec.agent {
+            None => (agents::plain(&spec.argv), Vec::new()),
+            Some(name) => {
+                let profile = self.profile(name)?;
+                let prompt = spec.prompt.as_deref().filter(|p| !p.is_empty());
+                if prompt.is_some_and(|p| p.contains('\0')) {
+                    return Err(error(ErrorKind::Usage, "the prompt holds a NUL byte", ""));
+                }
+                let plan = profile.plan(prompt, &spec.argv, &uuid::Uuid::new_v4().to_string());
+                (plan, profile.env)
+            }
+        };
+        let id = self.free_id().map_err(system("cannot choose a session id"))?;
+        Ok(Prepared { command: Command::Run(spec), draft: Some((id, plan)), set })
+    }
+
+    fn profile(&self, name: &str) -> Result<Profile, Reply> {
+        let usage = |message: String, hint: &str| error(ErrorKind::Usage, &message, hint);
+        let known = || -> Result<Profile, agents::ProfileError> {
+            if !crate::config::is_profile_name(name) {
+                return Profile::parse(name, "");
+            }
+            let file = self.paths.config.join("agents.d").join(format!("{name}.toml"));
+            match (std::fs::read_to_string(&file), Profile::built_in(name)) {
+                (Ok(text), _) => Profile::parse(name, &text),
+                (Err(e), Some(profile)) if e.kind() == io::ErrorKind::NotFound => profile,
+                (Err(e), _) => {
+                    let message = format!("{}: {e}", file.display());
+                    Err(agents::ProfileError::Format { name: name.to_owned(), message })
+                }
+            }
+        };
+        known().map_err(|e| {
+            let hint = "a profile is built in (claude) or a file agents.d/NAME.toml in the configuration folder; \
+                        any other program: abide run -- PROGRAM ARG…";
+            usage(e.to_string(), hint)
+        })
+    }
+
+    /// A random id that no folder has. That no session has it either is the core's to check.
+    fn free_id(&self) -> io::Result<SessionId> {
+        loop {
+            let id = SessionId::from_bits(getrandom::u32().map_err(io::Error::other)?);
+            match std::fs::symlink_metadata(self.paths.job(&id.to_string())) {
+                Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(id),
+                Err(e) => return Err(e),
+                Ok(_) => {}
+            }
+        }
+    }
+}
+
+/// The names of an environment's variables.
+pub(super) fn names(env: &[Text]) -> Vec<String> {
+    let name =
+        |v: &Text| crate::core::environment::name_of(&v.0).map(|n| String::from_utf8_lossy(n).into_owned());
+    let mut names: Vec<String> = env.iter().filter_map(name).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
