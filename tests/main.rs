@@ -5,6 +5,7 @@
 //! | `support` | what tests stand on: a home of their own, a runner, terminals, a user manager |
 //! | `e2e` | the programs as users run them, standalone and under a real `systemd --user` |
 //! | `fuzz` | what holds for any bytes from outside, on the seeds |
+//! | `host` | the host as it is: real terminals, the bare protocol |
 //! | `tidy` | the rules of the source tree |
 #![allow(
     clippy::disallowed_methods,
@@ -15,5 +16,6 @@
 
 mod e2e;
 mod fuzz;
+mod host;
 mod support;
 mod tidy;
