@@ -4,7 +4,8 @@ use super::clients::{self, Client, Role};
 use super::ending::Ending;
 use super::input::Input;
 use super::log::Log;
-use super::standin::{Found, Scanner, Screen};
+use super::scan::{Found, Scanner, Stretches};
+use super::screen::Screen;
 use super::status::Reporter;
 use crate::sys::fd::{Interest, Poller, Ready};
 use crate::sys::pty::Pty;
@@ -19,8 +20,6 @@ use std::time::{Duration, Instant};
 
 /// The emulator's queue is worked off when the session was silent for so long.
 const SETTLE_AFTER: Duration = Duration::from_millis(10);
-/// And when it is this long.
-pub(super) const SETTLE_ABOVE: usize = 512 << 10;
 /// Bytes that passed through before freed memory is given back, once the session is silent.
 const TRIM_AFTER: usize = 256 << 10;
 /// First and largest size of a batch of output.
@@ -52,6 +51,8 @@ pub(super) struct Host {
     pub(super) screen: Screen,
     pub(super) scanner: Scanner,
     pub(super) found: Vec<Found>,
+    /// What is scrollback of the primary screen.
+    pub(super) stretches: Stretches,
     pub(super) input: Input,
     pub(super) reporter: Reporter,
     pub(super) ending: Ending,
@@ -100,8 +101,9 @@ impl Host {
             size,
             log,
             screen: Screen::new(size.0, size.1),
-            scanner: Scanner::default(),
+            scanner: Scanner::new(),
             found: Vec::new(),
+            stretches: Stretches::default(),
             input: Input::default(),
             reporter: Reporter::default(),
             ending: Ending::default(),

@@ -28,6 +28,7 @@ pub(super) struct Log {
     /// First offset and length of each segment, oldest first.
     segments: VecDeque<(u64, u64)>,
     current: Option<File>,
+    first: u64,
     offset: u64,
     unlogged: u64,
     failure: Option<Failure>,
@@ -62,6 +63,7 @@ impl Log {
             segment: SEGMENT,
             segments: segments.into(),
             current: None,
+            first: end.max(at_least),
             offset: end.max(at_least),
             unlogged: 0,
             failure: None,
@@ -197,12 +199,17 @@ impl Log {
         }
     }
 
-    /// The last bytes of the log, at most so many, without a gap, and from the beginning of a line where that can be.
-    pub(super) fn tail(&self, most: u64) -> Vec<u8> {
+    /// Offset at which this host's own part begins.
+    pub(super) fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// The last bytes of this host's part, at most so many and without a gap, and the offset of the first.
+    pub(super) fn tail(&self, most: u64) -> (u64, Vec<u8>) {
         let mut from = self.offset;
         let mut pieces = Vec::new();
         for &(start, length) in self.segments.iter().rev() {
-            if start + length != from {
+            if start + length != from || start < self.first {
                 break;
             }
             let wanted = (most - (self.offset - from)).min(length);
@@ -216,12 +223,7 @@ impl Log {
             }
         }
         pieces.reverse();
-        let mut tail = pieces.concat();
-        if from > 0 {
-            let line = memchr::memchr(b'\n', &tail).map_or(0, |at| at + 1);
-            tail.drain(..line);
-        }
-        tail
+        (from, pieces.concat())
     }
 }
 
@@ -320,18 +322,21 @@ mod tests {
         log.append(b"found", t0 + RETRY.0);
         assert_eq!((log.offset(), log.unlogged(), log.errno()), (24, 9, 0));
         assert_eq!(pieces(&jobs), [(0, b"0123456789".to_vec()), (19, b"found".to_vec())]);
-        assert_eq!(log.tail(100), b"found", "a tail has no gap");
+        assert_eq!(log.tail(100), (19, b"found".to_vec()), "a tail has no gap");
     }
 
     #[test]
-    fn a_tail_crosses_segments_and_begins_with_a_line() {
+    fn a_tail_crosses_segments_and_stays_within_this_start() {
         let folder = tempfile::tempdir().expect("folder");
         let mut log = open(folder.path(), 1 << 20, 7);
         log.append(b"one\ntwo\nthree\nfour\n", Instant::now());
-        assert_eq!(log.tail(1 << 20), b"one\ntwo\nthree\nfour\n");
-        assert_eq!(log.tail(8), b"four\n", "the rest is the middle of a line");
-        assert_eq!(log.tail(14), b"three\nfour\n");
-        assert_eq!(log.tail(0), b"");
+        assert_eq!(log.tail(1 << 20), (0, b"one\ntwo\nthree\nfour\n".to_vec()));
+        assert_eq!(log.tail(8), (11, b"ee\nfour\n".to_vec()));
+        assert_eq!(log.tail(0), (19, Vec::new()));
+        let mut next = open(folder.path(), 1 << 20, 7);
+        assert_eq!(next.tail(100), (19, Vec::new()));
+        next.append(b"five\nsix\n", Instant::now());
+        assert_eq!(next.tail(100), (19, b"five\nsix\n".to_vec()));
     }
 
     #[test]

@@ -31,7 +31,6 @@ mod record;
 mod requests;
 pub mod scan;
 pub mod screen;
-mod standin;
 mod status;
 
 use crate::sys::{fd, reap, signal};

@@ -1,8 +1,9 @@
 //! A piece of output on its way: to the terminals first, then to the log, then to the screen.
 
 use super::clients::{LAG, Role};
-use super::event_loop::{BATCH, Host, SETTLE_ABOVE};
-use super::standin::{self, Found, Query};
+use super::event_loop::{BATCH, Host};
+use super::scan::{Found, Query};
+use super::screen;
 use crate::wire::frame;
 use crate::wire::host::OUTPUT;
 use std::io;
@@ -72,9 +73,10 @@ impl Host {
         let lead = self.lead();
         self.to_terminals(bytes, &found, lead, now);
         self.to_followers(bytes, now);
+        let offset = self.log.offset();
         self.log.append(bytes, now);
         self.to_screen(bytes, &found, lead.is_some(), now);
-        self.learn(&found);
+        self.learn(&found, offset);
         self.found = found;
         self.passed(bytes.len(), now);
         self.reporter.saw_output(now);
@@ -90,7 +92,7 @@ impl Host {
     }
 
     fn to_terminals(&mut self, bytes: &[u8], found: &[Found], lead: Option<usize>, now: Instant) {
-        let for_lead = cut(bytes, found, |query| matches!(query, Query::Program));
+        let for_lead = cut(bytes, found, |query| *query == Query::Program);
         let for_others = cut(bytes, found, |_| true);
         for (place, client) in self.clients.iter_mut().enumerate() {
             if client.closing || client.terminal().is_none_or(|t| t.behind) {
@@ -132,34 +134,41 @@ impl Host {
         let mut fed = 0;
         for item in found {
             let Found::Query { query, end, .. } = item else { continue };
-            if has_lead && !matches!(query, Query::Program) {
+            if has_lead && *query != Query::Program {
+                if *query == Query::Primary {
+                    // The terminal's answer to this ends a program's questions: the offer must come before it.
+                    self.input.push(&self.pty, screen::PROGRAM_STATUS, now);
+                }
                 continue;
             }
             let end = (*end).clamp(fed, bytes.len());
             self.screen.push(&bytes[fed..end]);
             fed = end;
-            let answer = standin::answer(query, &mut self.screen);
+            let answer = screen::answer(query, &mut self.screen);
             self.input.push(&self.pty, &answer, now);
         }
         self.screen.push(&bytes[fed..]);
-        if self.screen.pending() > SETTLE_ABOVE {
-            self.screen.settle();
-        }
     }
 
-    fn learn(&mut self, found: &[Found]) {
+    /// Takes in what a batch that begins at `offset` says about the session.
+    fn learn(&mut self, found: &[Found], offset: u64) {
         let facts = &mut self.reporter.facts;
         for item in found {
             match item {
                 Found::Query { .. } => {}
                 Found::Title(title) => facts.title.clone_from(title),
                 Found::Program(report) => facts.program.clone_from(report),
-                Found::Mark(mark) => facts.prompt_mark = *mark,
+                Found::PromptMark(mark) => facts.prompt_mark = *mark,
                 Found::Notification(text) => {
                     facts.notification.clone_from(text);
                     facts.alerts = facts.alerts.wrapping_add(1);
                 }
                 Found::Bell => facts.alerts = facts.alerts.wrapping_add(1),
+                Found::Alternate { on, at } => {
+                    facts.alternate = *on;
+                    let at = i64::try_from(*at).unwrap_or(0);
+                    self.stretches.note(offset.saturating_add_signed(at), *on);
+                }
             }
         }
     }

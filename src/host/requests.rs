@@ -198,11 +198,7 @@ impl Host {
         }
         self.screen.settle();
         let lines = lines.min(self.order.scrollback);
-        let tail = if lines == 0 {
-            Vec::new()
-        } else {
-            self.log.tail(u64::from(lines).saturating_mul(TAIL.0).clamp(64 << 10, TAIL.1))
-        };
+        let tail = if lines == 0 { Vec::new() } else { self.scrollback(lines) };
         let picture = self.screen.repaint(&tail, lines);
         self.passed(tail.len().saturating_mul(2), now);
         if let Some(client) = self.clients.get_mut(place) {
@@ -210,6 +206,24 @@ impl Host {
             client.output(&picture, now);
         }
         self.reporter.may_have_changed(now);
+    }
+
+    /// The end of what was written to the primary screen, from the beginning of a line, with about so many lines.
+    fn scrollback(&self, lines: u32) -> Vec<u8> {
+        let (from, tail) = self.log.tail(u64::from(lines).saturating_mul(TAIL.0).clamp(64 << 10, TAIL.1));
+        let within = |offset: u64| usize::try_from(offset - from).unwrap_or(usize::MAX);
+        let stretches = self.stretches.primary(from..self.log.offset());
+        let mut whole = from == self.log.first();
+        let mut bytes = Vec::with_capacity(tail.len());
+        for stretch in stretches {
+            whole &= !bytes.is_empty() || stretch.start == from;
+            bytes.extend_from_slice(tail.get(within(stretch.start)..within(stretch.end)).unwrap_or_default());
+        }
+        if !whole {
+            let line = memchr::memchr(b'\n', &bytes).map_or(bytes.len(), |at| at + 1);
+            bytes.drain(..line);
+        }
+        bytes
     }
 
     fn typed(&mut self, place: usize, bytes: &[u8], now: Instant) {
@@ -338,16 +352,12 @@ impl Host {
     }
 
     /// The status as it is now.
-    pub(super) fn status(&mut self, now: Instant) -> Status {
+    pub(super) fn status(&self, now: Instant) -> Status {
         let terminals = || self.clients.iter().filter(|c| !c.gone).filter_map(Client::terminal);
         let count = |read_only: bool| {
             u16::try_from(terminals().filter(|t| t.read_only == read_only).count()).unwrap_or(u16::MAX)
         };
         let (writers, readers) = (count(false), count(true));
-        // Asking the screen makes it work off what waits, which in a flood is for later.
-        if self.screen.pending() == 0 {
-            self.reporter.facts.alternate = self.screen.alternate();
-        }
         Status {
             writers,
             readers,
