@@ -45,7 +45,7 @@ pub(super) async fn look(paths: &Paths, orders: Option<&Orders>, records: &[Reco
         }
     }
     for record in records.iter().filter(|r| may_run(r)) {
-        if inventory.hosts.iter().all(|(id, ..)| *id != record.id) {
+        if !inventory.lives(record.id) {
             inventory.remains(paths, orders, record);
         }
     }
@@ -56,6 +56,11 @@ pub(super) async fn look(paths: &Paths, orders: Option<&Orders>, records: &[Reco
 }
 
 impl Inventory {
+    /// Whether a host of this session was found.
+    pub(super) fn lives(&self, id: SessionId) -> bool {
+        self.hosts.iter().any(|(host, ..)| *host == id)
+    }
+
     fn alive(&mut self, id: SessionId, welcome: Welcome, link: Option<Link>) {
         let what = Remains::Alive(links::host(&welcome));
         self.found.push(Found { id, generation: welcome.generation, what });
@@ -128,8 +133,7 @@ fn sockets(paths: &Paths) -> Vec<SessionId> {
 /// Environments of sessions that are no more do not stay; and what nobody knows of is not started.
 fn drop_orphans(orders: &Orders, inventory: &Inventory, records: &BTreeMap<SessionId, &Record>) {
     for id in orders.sessions() {
-        let lives = inventory.hosts.iter().any(|(host, ..)| *host == id);
-        if !lives
+        if !inventory.lives(id)
             && !records.contains_key(&id)
             && let Err(error) = orders.remove(id)
         {

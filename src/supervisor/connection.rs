@@ -201,7 +201,7 @@ async fn next(read: &mut OwnedReadHalf, inbox: &mut Inbox) -> Result<Option<(u8,
 }
 
 /// The handshake's answer, or why there is no common version.
-fn welcome(hello: &[u8]) -> Result<Vec<u8>, Reply> {
+fn welcome(hello: &[u8]) -> Result<Vec<u8>, Box<Reply>> {
     let hello: Hello = serde_json::from_slice(hello)
         .map_err(|e| error(ErrorKind::Usage, &format!("the hello is not understood: {e}"), ""))?;
     let version = hello.max.min(control::CURRENT);
@@ -235,8 +235,9 @@ fn tag_of(payload: &[u8]) -> u64 {
     serde_json::from_slice::<Tagged>(payload).map_or(0, |t| t.tag)
 }
 
-pub(super) fn error(kind: ErrorKind, message: &str, hint: &str) -> Reply {
-    Reply::Error { kind, message: message.to_owned(), hint: hint.to_owned() }
+/// A refusal.
+pub(super) fn error(kind: ErrorKind, message: &str, hint: &str) -> Box<Reply> {
+    Box::new(Reply::Error { kind, message: message.to_owned(), hint: hint.to_owned() })
 }
 
 /// An answer's frame. One that is too large for a frame becomes an error that says so.
@@ -247,7 +248,7 @@ pub(super) fn answer(tag: u64, last: bool, reply: &Reply) -> Vec<u8> {
     }
     let text = "the answer is too large: there are too many sessions";
     let reply = error(ErrorKind::Failed, text, "ask for fewer with --cwd DIR, and remove old ones: abide rm");
-    json(control::ANSWER, &Answer { tag, last, reply })
+    json(control::ANSWER, &Answer { tag, last, reply: *reply })
 }
 
 fn json(kind: u8, value: &impl serde::Serialize) -> Vec<u8> {

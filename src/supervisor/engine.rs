@@ -65,7 +65,7 @@ struct Signals {
 
 /// One turn's cause.
 enum Cause {
-    Input(Input),
+    Input(Box<Input>),
     Client(io::Result<UnixStream>),
     Birth(io::Result<UnixStream>),
     Timer,
@@ -155,7 +155,7 @@ impl Engine {
             _ = self.signals.terminate.recv() => Cause::Leave(Left::Signal("SIGTERM")),
             _ = self.signals.interrupt.recv() => Cause::Leave(Left::Signal("SIGINT")),
             _ = self.signals.hangup.recv() => Cause::Hangup,
-            Some(input) = self.inputs.recv() => Cause::Input(input),
+            Some(input) = self.inputs.recv() => Cause::Input(Box::new(input)),
             birth = self.births.accept(), if !paused => Cause::Birth(birth.map(|(stream, _)| stream)),
             client = self.control.accept(), if !paused => Cause::Client(client.map(|(stream, _)| stream)),
             () = timer => Cause::Timer,
@@ -166,7 +166,7 @@ impl Engine {
     /// Some where it is time to leave.
     fn turn(&mut self, cause: Cause) -> Option<Left> {
         match cause {
-            Cause::Input(input) => self.take(input),
+            Cause::Input(input) => self.take(*input),
             Cause::Client(Ok(stream)) => self.welcome(stream),
             Cause::Birth(Ok(stream)) => {
                 let heard = births::hear(stream, self.client.inputs.clone());

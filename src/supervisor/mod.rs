@@ -26,7 +26,6 @@ mod orders;
 mod outbox;
 mod perform;
 mod prepare;
-mod store;
 mod writer;
 
 use crate::VERSION;
@@ -35,6 +34,7 @@ use crate::core::event::Event;
 use crate::core::fleet::{self, Fleet};
 use crate::core::record::Origin;
 use crate::paths::Paths;
+use crate::roster::{self, Store};
 use crate::service::notify::{self, Readiness};
 use crate::service::{Listener, Manager};
 use crate::sys::dirs;
@@ -42,7 +42,6 @@ use engine::{Engine, Left};
 use std::os::fd::RawFd;
 use std::process::ExitCode;
 use std::sync::Arc;
-use store::Store;
 
 const USAGE: &str = "\
 abided: the supervisor of abide. It is started by its socket, or by `abide` where there is no service manager.
@@ -194,31 +193,44 @@ async fn run(
             "no folder in memory can be had: sessions cannot be started, since environments stay off disks"
         );
     }
-    let (store, loaded) = Store::open(&paths);
-    for message in &loaded.messages {
-        tracing::warn!("{message}");
-    }
-    let manager = Manager::detect(&paths);
-    tracing::info!(manager = manager.name(), sessions = loaded.records.len(), "records are read");
-    let writer = writer::Writer::start(store, orders.clone(), inputs.clone()).map_err(|e| text(&e))?;
-    let origin = if listener.is_inherited() { Origin::Service } else { Origin::Transient };
-    let inventory = adopt::look(&paths, orders.as_ref(), &loaded.records).await;
-    let adopt = Event::Adopt {
-        records: loaded.records,
-        found: inventory.found.clone(),
-        era: clock::era(),
-        origin,
-        last_event: loaded.last_event,
-        recent: loaded.recent,
-    };
-    let prepare = Arc::new(prepare::Prepare { paths: paths.clone(), agent: settings.agent.clone() });
-    let client = input::Client::new(inputs.clone(), prepare);
-    let fleet = Fleet::new(fleet::Settings {
+    let store = Store::open(&paths).map_err(|e| text(&e))?;
+    let roster::Loaded { mut records, without_folder, messages } = store.load();
+    let fleet_settings = fleet::Settings {
         idle_exit_ms: settings.idle_exit_ms,
         stop_grace_ms: settings.stop_grace_ms,
         pid: std::process::id(),
         ..fleet::Settings::default()
+    };
+    let recent = store.recent_events(fleet_settings.events_tail).unwrap_or_else(|error| {
+        tracing::error!(%error, "cannot read the event journal");
+        Vec::new()
     });
+    for message in messages {
+        tracing::warn!("{message}");
+    }
+    let manager = Manager::detect(&paths);
+    tracing::info!(manager = manager.name(), sessions = records.len(), "records are read");
+    let writer = writer::Writer::start(store.clone(), &records, orders.clone(), inputs.clone())
+        .map_err(|e| text(&e))?;
+    let origin = if listener.is_inherited() { Origin::Service } else { Origin::Transient };
+    let inventory = adopt::look(&paths, orders.as_ref(), &records).await;
+    // A session without its folder is gone, unless its host lives.
+    records.extend(without_folder.into_iter().filter(|record| inventory.lives(record.id)));
+    let adopt = Event::Adopt {
+        records,
+        found: inventory.found.clone(),
+        era: clock::era(),
+        origin,
+        last_event: recent.last().map_or(0, |entry| entry.seq),
+        recent,
+    };
+    let prepare = Arc::new(prepare::Prepare {
+        paths: paths.clone(),
+        store: store.clone(),
+        agent: settings.agent.clone(),
+    });
+    let client = input::Client::new(inputs.clone(), prepare);
+    let fleet = Fleet::new(fleet_settings);
     let hands = perform::Hands::new(paths, settings, orders, manager, writer, inputs);
     let mut engine = Engine::new(fleet, hands, queue, listener, births, client).map_err(|e| text(&e))?;
     engine.adopt(adopt, inventory);

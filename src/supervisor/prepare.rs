@@ -8,12 +8,14 @@ use crate::core::event::{Command, Plan, RunSpec};
 use crate::core::id::SessionId;
 use crate::core::text::Text;
 use crate::paths::Paths;
+use crate::roster::Store;
 use std::io;
 
 /// What preparing needs.
 #[derive(Debug)]
 pub(super) struct Prepare {
     pub(super) paths: Paths,
+    pub(super) store: Store,
     /// Profile of a prompt that names none.
     pub(super) agent: String,
 }
@@ -28,7 +30,10 @@ pub(super) struct Prepared {
 }
 
 /// Prepares a request; the error is its answer.
-pub(super) async fn prepare(command: Command, with: &std::sync::Arc<Prepare>) -> Result<Prepared, Reply> {
+pub(super) async fn prepare(
+    command: Command,
+    with: &std::sync::Arc<Prepare>,
+) -> Result<Prepared, Box<Reply>> {
     let Command::Run(spec) = command else {
         return Ok(Prepared { command, draft: None, set: Vec::new() });
     };
@@ -38,7 +43,7 @@ pub(super) async fn prepare(command: Command, with: &std::sync::Arc<Prepare>) ->
 }
 
 impl Prepare {
-    fn run(&self, mut spec: RunSpec) -> Result<Prepared, Reply> {
+    fn run(&self, mut spec: RunSpec) -> Result<Prepared, Box<Reply>> {
         let system = |what: &str| {
             let what = what.to_owned();
             move |e: io::Error| error(ErrorKind::Failed, &format!("{what}: {e}"), "")
@@ -65,7 +70,7 @@ impl Prepare {
         Ok(Prepared { command: Command::Run(spec), draft: Some((id, plan)), set })
     }
 
-    fn profile(&self, name: &str) -> Result<Profile, Reply> {
+    fn profile(&self, name: &str) -> Result<Profile, Box<Reply>> {
         let usage = |message: String, hint: &str| error(ErrorKind::Usage, &message, hint);
         let known = || -> Result<Profile, agents::ProfileError> {
             if !crate::config::is_profile_name(name) {
@@ -90,14 +95,14 @@ impl Prepare {
 
     /// A random id that no folder has. That no session has it either is the core's to check.
     fn free_id(&self) -> io::Result<SessionId> {
-        loop {
+        // With a million sessions one in four thousand is taken: that all of these are means something else.
+        for _ in 0..100 {
             let id = SessionId::from_bits(getrandom::u32().map_err(io::Error::other)?);
-            match std::fs::symlink_metadata(self.paths.job(&id.to_string())) {
-                Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(id),
-                Err(e) => return Err(e),
-                Ok(_) => {}
+            if self.store.is_free(id) {
+                return Ok(id);
             }
         }
+        Err(io::Error::other("none is free, or the folder of the sessions cannot be examined"))
     }
 }
 

@@ -3,12 +3,19 @@
 
 use super::input::{Input, Inputs};
 use super::orders::Orders;
-use super::store::Store;
 use crate::core::action::Entry;
 use crate::core::event::Event;
 use crate::core::id::SessionId;
 use crate::core::record::Record;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use crate::roster::Store;
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+/// The roster, being the second copy, is written when the records were left alone for so long,
+const ROSTER_QUIET: Duration = Duration::from_millis(500);
+/// and at the latest so long after a change.
+const ROSTER_LATEST: Duration = Duration::from_secs(10);
 
 /// What the thread is to do.
 enum Job {
@@ -26,13 +33,19 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread.
+    /// Starts the thread. `records` are those that are on disk.
     ///
     /// # Errors
     /// The system has no thread for us.
-    pub(super) fn start(store: Store, orders: Option<Orders>, inputs: Inputs) -> std::io::Result<Self> {
+    pub(super) fn start(
+        store: Store,
+        records: &[Record],
+        orders: Option<Orders>,
+        inputs: Inputs,
+    ) -> std::io::Result<Self> {
         let (jobs, queue) = channel();
-        let thread = Thread { store, orders, inputs };
+        let records = records.iter().map(|r| (r.id, r.clone())).collect();
+        let thread = Thread { store, records, roster_due: None, orders, inputs };
         std::thread::Builder::new().name("writer".into()).spawn(move || thread.run(&queue))?;
         Ok(Self { jobs })
     }
@@ -65,6 +78,10 @@ impl Writer {
 
 struct Thread {
     store: Store,
+    /// What the roster is written from.
+    records: BTreeMap<SessionId, Record>,
+    /// The roster is older than the records: when they changed first, and when last.
+    roster_due: Option<(Instant, Instant)>,
     orders: Option<Orders>,
     inputs: Inputs,
 }
@@ -72,52 +89,79 @@ struct Thread {
 impl Thread {
     fn run(mut self, jobs: &Receiver<Job>) {
         let _guard = EndOnPanic;
-        while let Ok(job) = jobs.recv() {
-            // What has piled up meanwhile is done together: one roster, one sync of each folder.
-            let mut batch = vec![job];
-            batch.extend(jobs.try_iter());
-            self.perform(batch);
-        }
-    }
-
-    fn perform(&mut self, batch: Vec<Job>) {
-        let mut waiting = Vec::new();
-        for job in batch {
-            match job {
-                Job::Save(record) => self.save(&record),
-                Job::Journal(entry) => {
-                    if let Err(error) = self.store.journal(&entry) {
-                        tracing::error!(%error, "cannot write the event journal");
-                    }
+        loop {
+            let job = match self.roster_due {
+                None => jobs.recv().map_err(RecvTimeoutError::from),
+                Some((first, last)) => {
+                    let at = (last + ROSTER_QUIET).min(first + ROSTER_LATEST);
+                    jobs.recv_timeout(at.saturating_duration_since(Instant::now()))
                 }
-                Job::Remove(id) => self.remove(id),
-                Job::Flush(done) => waiting.push(done),
+            };
+            match job {
+                Ok(job) => self.perform(job),
+                Err(RecvTimeoutError::Timeout) => self.save_roster(),
+                Err(RecvTimeoutError::Disconnected) => return,
             }
         }
-        if let Err(error) = self.store.save_roster() {
-            // The records themselves are safe: the roster is their second copy.
-            tracing::error!(%error, "cannot write the roster");
-        }
-        for done in waiting {
-            // Who asked may have stopped waiting.
-            _ = done.send(());
+    }
+
+    fn perform(&mut self, job: Job) {
+        match job {
+            Job::Save(record) => self.save(*record),
+            Job::Journal(entry) => {
+                if let Err(error) = self.store.append(&entry) {
+                    tracing::error!(%error, "cannot write the event journal");
+                }
+            }
+            Job::Remove(id) => self.remove(id),
+            Job::Flush(done) => {
+                self.save_roster();
+                // Who asked may have stopped waiting.
+                _ = done.send(());
+            }
         }
     }
 
-    fn save(&mut self, record: &Record) {
+    fn save(&mut self, record: Record) {
         let (id, revision) = (record.id, record.revision);
-        let event = match self.store.save(record) {
-            Ok(()) => Event::Saved { id, revision },
+        let event = match self.store.save(&record) {
+            Ok(()) => {
+                self.records.insert(id, record);
+                self.changed();
+                Event::Saved { id, revision }
+            }
             Err(e) => Event::SaveFailed { id, revision, message: e.to_string() },
         };
         self.report(event);
     }
 
     fn remove(&mut self, id: SessionId) {
+        // The environment first: of all that a session leaves behind it is what must not stay.
         let order = self.orders.as_ref().map_or(Ok(()), |orders| orders.remove(id));
         let files = self.store.remove(id).map_err(|e| e.to_string());
+        if files.is_ok() {
+            self.records.remove(&id);
+            self.changed();
+        }
         let error = files.and(order.map_err(|e| format!("its start order: {e}"))).err();
         self.report(Event::Removed { id, error });
+    }
+
+    fn changed(&mut self) {
+        let now = Instant::now();
+        let first = self.roster_due.map_or(now, |(first, _)| first);
+        self.roster_due = Some((first, now));
+    }
+
+    fn save_roster(&mut self) {
+        if self.roster_due.take().is_none() {
+            return;
+        }
+        let records: Vec<Record> = self.records.values().cloned().collect();
+        if let Err(error) = self.store.save_roster(&records) {
+            // The records themselves are safe; the next change tries again.
+            tracing::error!(%error, "cannot write the roster");
+        }
     }
 
     fn report(&self, event: Event) {
