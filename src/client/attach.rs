@@ -127,7 +127,7 @@ pub fn run(
 impl Attached {
     fn go(&mut self, signals: &Signals, raw: &RawMode) -> Result<Ended, HostError> {
         let mut buffer = vec![0; CHUNK];
-        self.from_inbox()?;
+        self.take_frames()?;
         loop {
             self.flush();
             if let Some(end) = &self.end
@@ -148,13 +148,13 @@ impl Attached {
                 self.heed(signals, raw)?;
             }
             if keyboard {
-                self.from_keyboard(&mut buffer)?;
+                self.read_keyboard(&mut buffer)?;
             }
             if screen {
                 self.screen.flush();
             }
             if socket {
-                self.from_host(&mut buffer)?;
+                self.read_host(&mut buffer)?;
             }
         }
     }
@@ -214,7 +214,7 @@ impl Attached {
         }
     }
 
-    fn from_keyboard(&mut self, buffer: &mut [u8]) -> Result<(), HostError> {
+    fn read_keyboard(&mut self, buffer: &mut [u8]) -> Result<(), HostError> {
         match nix::unistd::read(&self.keyboard, buffer) {
             Ok(0) | Err(nix::errno::Errno::EIO | nix::errno::Errno::ENXIO) => self.hang_up(),
             Ok(n) => {
@@ -233,12 +233,12 @@ impl Attached {
         Ok(())
     }
 
-    fn from_host(&mut self, buffer: &mut [u8]) -> Result<(), HostError> {
+    fn read_host(&mut self, buffer: &mut [u8]) -> Result<(), HostError> {
         match (&self.socket).read(buffer) {
             Ok(0) => self.broke("its host closed the connection"),
             Ok(n) => {
                 self.inbox.extend(&buffer[..n]);
-                self.from_inbox()?;
+                self.take_frames()?;
             }
             Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
             Err(e) => self.broke(&e.to_string()),
@@ -256,7 +256,7 @@ impl Attached {
     }
 
     /// Acts on all frames that are whole; output is gathered and written at once.
-    fn from_inbox(&mut self) -> Result<(), HostError> {
+    fn take_frames(&mut self) -> Result<(), HostError> {
         loop {
             let frame = self.inbox.next_frame().map_err(|e| HostError::Garbled(e.to_string()))?;
             let Some((kind, payload)) = frame else { break };

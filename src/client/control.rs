@@ -113,10 +113,10 @@ impl Control {
         let nobody = Welcome { version: 0, build: String::new(), pid: 0 };
         let mut control = Self { stream, inbox: Inbox::default(), tag: 0, welcome: nobody };
         // Until the handshake is over nothing was asked, so a connection that breaks here was only never made.
-        control.shake_hands().map_err(|e| match e {
-            ControlError::Broken(source) => unreachable_at(&path, source),
-            other => other,
-        })?;
+        match control.shake_hands() {
+            Err(ControlError::Broken(source)) => return Err(unreachable_at(&path, source)),
+            result => result?,
+        }
         Ok(control)
     }
 
@@ -155,7 +155,7 @@ impl Control {
         }
     }
 
-    /// Sends a request; its answers are read by [`Control::next`].
+    /// Sends a request; its answers are read by [`Control::answer`].
     ///
     /// # Errors
     /// [`ControlError::Broken`].
@@ -182,7 +182,7 @@ impl Control {
         Ok(self.tag)
     }
 
-    /// Changes how long [`Control::next`] waits; `None`: for ever.
+    /// Changes how long [`Control::answer`] waits; `None`: for ever.
     ///
     /// # Errors
     /// [`ControlError::Broken`].
@@ -194,7 +194,7 @@ impl Control {
     ///
     /// # Errors
     /// [`ControlError`]; what the supervisor refused comes as [`ControlError::Refused`] from [`Control::ask`] only.
-    pub fn next(&mut self) -> Result<Answer, ControlError> {
+    pub fn answer(&mut self) -> Result<Answer, ControlError> {
         let (kind, payload) = self.frame()?;
         if kind != ANSWER {
             return Err(ControlError::Garbled(format!("type {kind} instead of an answer")));
@@ -209,7 +209,7 @@ impl Control {
     pub fn ask(&mut self, command: Command, context: Option<Context>) -> Result<Reply, ControlError> {
         let tag = self.begin(command, context)?;
         loop {
-            let answer = self.next()?;
+            let answer = self.answer()?;
             if answer.tag == tag && answer.last {
                 return accepted(answer.reply);
             }

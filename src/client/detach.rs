@@ -63,9 +63,9 @@ impl Recogniser {
                 return Typed::Detach;
             }
         }
-        // A bare ESC, or ESC and a bracket, is what a person types: it cannot wait for more.
-        if !self.sequence.is_empty() && self.sequence.len() <= 2 {
-            self.drop_prefix(out);
+        // A bare ESC, or ESC and a bracket, is what a person types: it cannot wait for more, unless it follows a
+        // prefix, which waits anyway.
+        if self.prefix.is_none() && (1..=2).contains(&self.sequence.len()) {
             out.extend_from_slice(&self.sequence[self.forwarded..]);
             self.forwarded = self.sequence.len();
         }

@@ -50,10 +50,13 @@ impl HostLink {
     /// # Errors
     /// [`HostError`]; [`HostError::Absent`] where there is none.
     pub fn connect(paths: &Paths, id: &str) -> Result<Self, HostError> {
-        let stream = dial(&paths.runtime, &paths.host_socket(id)).map_err(|e| match e {
-            ControlError::Unreachable { source, .. } if nobody_there(&source) => HostError::Absent,
-            other => HostError::Socket(other.to_string()),
-        })?;
+        let stream = match dial(&paths.runtime, &paths.host_socket(id)) {
+            Ok(stream) => stream,
+            Err(ControlError::Unreachable { source, .. }) if nobody_there(&source) => {
+                return Err(HostError::Absent);
+            }
+            Err(e) => return Err(HostError::Socket(e.to_string())),
+        };
         stream.set_read_timeout(Some(PATIENCE)).map_err(HostError::Broken)?;
         stream.set_write_timeout(Some(PATIENCE)).map_err(HostError::Broken)?;
         let nobody = Welcome {

@@ -179,7 +179,7 @@ mod tests {
     fn json_lines_carry_offsets_to_go_on_from() {
         assert_eq!(
             printed(Mode::Json, Some("second"), 3),
-            "{\"offset\":115,\"next\":123,\"text\":\"second\"}\n{\"next\":148}\n"
+            "{\"offset\":115,\"next\":123,\"text\":\"second\"}\n{\"next\":147}\n"
         );
         let mut printer = Printer::new(Mode::Json, None);
         assert_eq!(printer.feed(0, b"cut"), b"");

@@ -214,7 +214,7 @@ fn stop(cx: &mut Cx) -> Result<(), CliError> {
         Err(e) => return Err(e.into()),
     }
     // Its end of the connection closes when it leaves; then the next command finds nothing half gone.
-    while control.next().is_ok() {}
+    while control.answer().is_ok() {}
     Ok(cx.out.line(&format!("stopped the supervisor (pid {pid}); sessions live on"))?)
 }
 

@@ -45,7 +45,7 @@ pub(super) fn run(cx: &mut Cx, args: &Args) -> Result<(), CliError> {
         let command = Command::Events { since, follow: args.follow, target: target.clone() };
         let tag = control.begin(command, None)?;
         loop {
-            let answer = control.next()?;
+            let answer = control.answer()?;
             if answer.tag != tag {
                 continue;
             }

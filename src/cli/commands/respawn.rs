@@ -34,11 +34,15 @@ pub(super) fn run(cx: &mut Cx, args: &Args) -> Result<(), CliError> {
         let running = several(cx.ask(&Command::List { all: false, cwd: None })?)?;
         let running: Vec<String> =
             running.iter().filter(|v| v.record.host.is_some()).map(|v| v.record.id.to_string()).collect();
-        cx.each(&running, |cx, id| Ok(done.extend(once(cx, id)?)))
+        cx.each(&running, |cx, id| {
+            done.extend(once(cx, id)?);
+            Ok(())
+        })
     } else {
         cx.each(&args.sessions, |cx, address| {
             let target = cx.target(address)?;
-            Ok(done.extend(once(cx, &target.id)?))
+            done.extend(once(cx, &target.id)?);
+            Ok(())
         })
     };
     report(cx, "respawned", &done, args.json)?;

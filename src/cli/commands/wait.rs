@@ -61,7 +61,7 @@ pub(super) fn run(cx: &mut Cx, args: &Args) -> Result<(), CliError> {
                 let left = deadline.saturating_duration_since(Instant::now());
                 control.patience(Some(left.max(Duration::from_millis(1))))?;
             }
-            let answer = control.next()?;
+            let answer = control.answer()?;
             if answer.tag == tag && answer.last {
                 return accepted(answer.reply);
             }
