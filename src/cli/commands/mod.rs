@@ -4,6 +4,7 @@ mod attach;
 mod completions;
 mod daemon;
 mod events;
+mod install;
 mod logs;
 mod ls;
 mod man;
@@ -42,6 +43,8 @@ pub(crate) enum Command {
     Why(why::Args),
     Events(events::Args),
     Daemon(daemon::Args),
+    Install(install::InstallArgs),
+    Uninstall(install::UninstallArgs),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -77,6 +80,8 @@ impl Command {
             Self::Why(args) => why::run(cx, &args),
             Self::Events(args) => events::run(cx, &args),
             Self::Daemon(args) => daemon::run(cx, &args),
+            Self::Install(args) => install::install(cx, &args),
+            Self::Uninstall(args) => install::uninstall(cx, &args),
             Self::Completions(args) => completions::run(cx, &args),
             Self::Man(args) => man::run(cx, &args),
         }
