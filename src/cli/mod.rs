@@ -22,7 +22,7 @@ use std::process::ExitCode;
 /// your terminal, when the supervisor dies and when abide is upgraded. `abide attach` brings it back to your terminal:
 /// same screen, same scrollback. Without a command, abide lists what runs.
 #[derive(Debug, Parser)]
-#[command(name = "abide", version, max_term_width = 100, disable_help_subcommand = false, after_help = TEACH)]
+#[command(name = "abide", version, max_term_width = 100, after_help = TEACH)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,

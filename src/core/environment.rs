@@ -128,22 +128,23 @@ pub fn name_of(variable: &[u8]) -> Option<&[u8]> {
 
 /// Takes out what [`is_scrubbed`] names, what is no `NAME=value`, and what cannot be passed to a program (a NUL).
 pub fn scrub(env: impl IntoIterator<Item = Text>) -> Vec<Text> {
-    let keep = |variable: &Text| {
-        !variable.0.contains(&0)
-            && name_of(&variable.0).is_some_and(|name| !std::str::from_utf8(name).is_ok_and(is_scrubbed))
+    scrub_except(env, &[])
+}
+
+/// As [`scrub`], and leaves in what the user asked for by name.
+pub fn scrub_except(env: impl IntoIterator<Item = Text>, asked_for: &[String]) -> Vec<Text> {
+    let goes = |name: &[u8]| {
+        std::str::from_utf8(name).is_ok_and(|name| is_scrubbed(name) && !asked_for.iter().any(|n| n == name))
     };
+    let keep =
+        |variable: &Text| !variable.0.contains(&0) && name_of(&variable.0).is_some_and(|name| !goes(name));
     env.into_iter().filter(keep).collect()
 }
 
-/// The environment in which a session starts: scrubbed, in its working directory, on our terminal, with its own id and
-/// with what its profile sets.
-pub fn for_session(
-    env: impl IntoIterator<Item = Text>,
-    id: SessionId,
-    cwd: &Text,
-    profile: &[(String, String)],
-) -> Vec<Text> {
-    let mut env = scrub(env);
+/// The environment in which a session starts, from a scrubbed one: in its working directory, on our terminal, with its
+/// own id and with what its profile sets.
+pub fn for_session(env: Vec<Text>, id: SessionId, cwd: &Text, profile: &[(String, String)]) -> Vec<Text> {
+    let mut env = env;
     if !find(&env, "TERM").is_some_and(|term| !term.is_empty() && term != b"dumb") {
         // Without a terminal of its own the client had none to name; the session has one.
         set(&mut env, "TERM", b"xterm-256color");
@@ -227,6 +228,8 @@ mod tests {
             Text(b"\xff=1".to_vec()),
             Text::from("STY=1.pts"),
         ];
+        let asked_for = scrub_except(env.clone(), &["STY".to_owned()]);
+        assert!(asked_for.contains(&Text::from("STY=1.pts")));
         assert_eq!(scrub(env), [Text::from("A=1"), Text(b"C=\xff".to_vec()), Text(b"\xff=1".to_vec())]);
     }
 

@@ -84,7 +84,7 @@ impl Hands {
     pub(super) fn open(&mut self, asked: Asked) -> Event {
         let Asked { ticket, connection, tag, outbox, peer, mut prepared, mut context } = asked;
         if let Some(context) = &mut context {
-            context.env = environment::scrub(std::mem::take(&mut context.env));
+            context.env = environment::scrub_except(std::mem::take(&mut context.env), &context.asked_for);
         }
         let first = if let Command::Run(spec) = &mut prepared.command {
             spec.env_names = context.as_ref().map(|c| names(&c.env)).unwrap_or_default();

@@ -66,6 +66,9 @@ pub struct Request {
 pub struct Context {
     /// The environment, scrubbed: `NAME=value` each.
     pub env: Vec<crate::core::text::Text>,
+    /// Names of variables that the user asked for, and that no scrub takes out.
+    #[serde(default)]
+    pub asked_for: Vec<String>,
     /// File mode creation mask.
     pub umask: u32,
     /// Resource limits: number of the resource, soft, hard (`u64::MAX`: none).

@@ -47,7 +47,7 @@ pub(crate) struct Args {
     /// What detaches: a chord like `ctrl-q`, or one and a key like `ctrl-\ d`; `none` for nothing
     #[arg(long, value_name = "KEYS")]
     detach_key: Option<String>,
-    /// No remarks at the begin and the end
+    /// No remarks before and after
     #[arg(short, long)]
     quiet: bool,
 }

@@ -118,12 +118,13 @@ fn prepare(cx: &Cx, args: Args) -> Result<(RunSpec, Context), CliError> {
     };
     let cwd = working_directory(args.cwd.as_deref())?;
     let mut context = context_of_this_process();
-    let mut env_names = args.env.clone();
     for name in &args.env {
         pass_on(&mut context.env, name)?;
     }
+    context.asked_for = args.env;
     for file in &args.env_file {
-        env_names.extend(from_file(&mut context.env, file)?);
+        let names = from_file(&mut context.env, file)?;
+        context.asked_for.extend(names);
     }
     let mut request = [0; 16];
     getrandom::fill(&mut request).map_err(|e| CliError::failed(format!("no random numbers: {e}")))?;
@@ -134,7 +135,8 @@ fn prepare(cx: &Cx, args: Args) -> Result<(RunSpec, Context), CliError> {
         argv: args.rest.into_iter().map(|a| Text(a.into_vec())).collect(),
         prompt,
         cwd: Text(cwd.into_os_string().into_vec()),
-        env_names,
+        // The supervisor lists what is left of them.
+        env_names: Vec::new(),
         pinned: args.pin,
     };
     Ok((spec, context))
@@ -175,7 +177,12 @@ pub(super) fn context_of_this_process() -> Context {
     // It can only be read by setting it; nothing else runs in this process.
     let mask = umask(Mode::empty());
     umask(mask);
-    Context { env: environment::scrub(variables), umask: mask.bits() as u32, limits: limits() }
+    Context {
+        env: environment::scrub(variables),
+        asked_for: Vec::new(),
+        umask: mask.bits() as u32,
+        limits: limits(),
+    }
 }
 
 fn limits() -> Vec<(u32, u64, u64)> {
