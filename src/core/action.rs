@@ -25,7 +25,8 @@ pub enum Action {
         /// ticket's last reply never comes before this.
         environment: Option<Ticket>,
     },
-    /// End a session's process: by its host, and by the service manager where the host does not answer.
+    /// End a session's process: by its host, and by the service manager where the host does not answer. `Exited` or
+    /// `HostLost` of that generation follows, also where there was none.
     Stop {
         /// Whose.
         id: SessionId,

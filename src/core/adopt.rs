@@ -9,6 +9,7 @@
 //! | had a process, or was starting | its exit record | it ended meanwhile |
 //! | was starting | a withdrawn order | it is started anew, once, with the kept environment |
 //! | was starting | an order that a host took | lost: it may have run, so it is not started again |
+//! | was starting | the order of an older start only | it never ran, and is started with that environment |
 //! | was starting | nothing | it never ran; a repetition of its dispatch starts it |
 //! | respawn under way | nothing alive | it is started, unless the machine was |
 //! | had a process, same era | nothing | its host was lost |
@@ -93,6 +94,7 @@ impl Fleet {
         let Some(s) = self.touch(id) else { return };
         let start = s.record.start;
         let same_era = s.record.era == era;
+        let resumable = !s.record.respawn_argv.is_empty();
         if let Some((generation, host)) = trace.alive {
             if generation > s.record.generation {
                 s.record.generation = generation;
@@ -124,6 +126,11 @@ impl Fleet {
             let exit = trace.ended.into_iter().find(|(generation, _)| *generation == start && start > 0);
             if let Some((_, exit)) = exit {
                 s.end(now, exit);
+                if s.respawning() && !same_era {
+                    // Its environment went with the era: the user may resume it, but nothing does so by itself.
+                    s.record.start = s.record.generation;
+                    s.record.state = if resumable { State::Parked } else { State::Failed };
+                }
                 self.journal_end(id);
                 return;
             }
@@ -142,14 +149,10 @@ impl Fleet {
                 ended_ms: now.wall_ms,
                 ..Exit::default()
             };
-            let resumable = !s.record.respawn_argv.is_empty();
-            if pending && s.never_ran() {
-                s.end(now, Exit { cause: NEVER_STARTED.into(), ..exit });
-            } else {
-                s.end(now, exit);
-                if !resumable {
-                    s.record.state = State::Failed;
-                }
+            // Whether it ran is not known either, where it was starting: its prompt is not delivered again.
+            s.end(now, exit);
+            if !resumable {
+                s.record.state = State::Failed;
             }
             self.journal_end(id);
             return;
@@ -159,10 +162,16 @@ impl Fleet {
             s.end(now, lost("it was being respawned"));
             return;
         }
-        if pending && trace.withdrawn.contains(&start) {
-            s.record.generation += 1;
-            s.save();
-            return;
+        if pending && !trace.taken.contains(&start) {
+            if trace.withdrawn.contains(&start) {
+                s.record.generation += 1;
+                return;
+            }
+            if !trace.withdrawn.is_empty() || !trace.taken.is_empty() {
+                // The order of this start was never written, but the environment of the one before is there.
+                s.record.start = s.record.start.saturating_sub(1);
+                return;
+            }
         }
         let exit = match pending && !trace.taken.contains(&start) {
             true => Exit {

@@ -10,7 +10,7 @@ use super::lifetime::state_names;
 use super::naming;
 use super::record::{Desired, Kind, NameSource, Record, SpawnedBy, State, Template, Tempo, Times, VERSION};
 use super::requests::{Goal, STATES, Waiter};
-use super::session::{NEVER_STARTED, Phase, Session};
+use super::session::{Phase, Session};
 use super::text::Text;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,7 +33,12 @@ impl Fleet {
                 self.targets(&targets, all).map(|ids| self.stop(ticket, &by("stop", peer), &ids, grace_ms))
             }
             Command::Respawn { targets, all } => {
-                self.targets(&targets, all).and_then(|ids| self.respawn(ticket, &by("respawn", peer), &ids))
+                self.targets(&targets, all).and_then(|mut ids| {
+                    // `--all` revives nothing that is being stopped.
+                    let kept = |s: &Session| s.record.desired == Desired::Running && s.has_command();
+                    ids.retain(|id| !all || self.sessions.get(id).is_some_and(kept));
+                    self.respawn(ticket, &by("respawn", peer), &ids)
+                })
             }
             Command::Rm { targets } => {
                 self.targets(&targets, false).map(|ids| self.rm(ticket, &by("rm", peer), &ids))
@@ -172,8 +177,7 @@ impl Fleet {
             let message = format!("{} was removed", s.record.name);
             return Err(Problem::new(ErrorKind::Failed, message, "dispatch it again"));
         }
-        let never_started = s.record.exit.as_ref().is_some_and(|e| e.cause == NEVER_STARTED);
-        if s.phase == Phase::Ended && s.never_ran() && never_started && s.record.desired == Desired::Running {
+        if s.could_start_late() {
             // A supervisor died between the record and the start; the environment is at hand again.
             s.record.generation += 1;
             s.first = true;
@@ -246,7 +250,7 @@ impl Fleet {
             let grace_ms = grace_ms.unwrap_or(self.settings.stop_grace_ms);
             let Some(s) = self.touch(*id) else { continue };
             // What has ended is left as it is, but what could come back is told not to.
-            let resumable = s.record.state == State::Parked;
+            let resumable = s.record.state == State::Parked || s.could_start_late();
             if s.record.desired == Desired::Running && (s.is_live() || resumable || s.respawning()) {
                 s.record.desired = Desired::Stopped;
                 s.record.generation += 1;
@@ -256,6 +260,8 @@ impl Fleet {
                 s.save_first();
                 if resumable {
                     s.record.state = State::Stopped;
+                    self.journal(Some(*id), "stopped", "it will not be resumed", by);
+                    self.shown(*id);
                 }
                 self.fail_start(*id, "it was stopped before it had started", "");
             }
@@ -268,7 +274,7 @@ impl Fleet {
 
     fn respawn(&mut self, ticket: Ticket, by: &str, ids: &BTreeSet<SessionId>) -> Result<(), Problem> {
         for s in ids.iter().filter_map(|id| self.sessions.get(id)) {
-            if s.record.argv.is_empty() && s.record.respawn_argv.is_empty() {
+            if !s.has_command() {
                 let message = format!("how {} was started is not known: its record was lost", s.record.name);
                 return Err(Problem::new(ErrorKind::Failed, message, "start a new session with `abide run`"));
             }

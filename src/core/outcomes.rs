@@ -11,6 +11,9 @@ const RETRY_MS: u64 = 5_000;
 /// And at least so often.
 const RETRY_MAX_MS: u64 = 60_000;
 
+/// A hint.
+const LOGS: &str = "`abide daemon logs` has more";
+
 impl Fleet {
     pub(super) fn saved(&mut self, id: SessionId, revision: u64) {
         let Some(s) = self.touch(id) else { return };
@@ -91,7 +94,7 @@ impl Fleet {
         }
         let hint = match users_fault {
             true => "check the command and the folder",
-            false => "`abide daemon logs` has more",
+            false => LOGS,
         };
         if s.first && s.record.desired == Desired::Running && !s.respawning() {
             self.give_up_start(id, State::Failed, &message, hint);
@@ -108,6 +111,7 @@ impl Fleet {
         let by = s.by.clone();
         let respawning = s.respawning();
         self.journal(Some(id), "exited", &format!("it could not be started: {message}"), &by);
+        self.shown(id);
         if !respawning {
             self.fail_start(id, &message, hint);
         }
@@ -123,6 +127,8 @@ impl Fleet {
         let current = s.record.start == generation;
         match s.phase {
             Phase::Launching if current => {}
+            // Late news: its end is known.
+            Phase::Ended if current && !s.given_up() => return,
             // It was given up for lost, and nobody has decided anything since.
             Phase::Ended if current && s.record.desired == Desired::Running && !s.respawning() => {}
             Phase::Alive if current => {
@@ -176,6 +182,17 @@ impl Fleet {
             s.save();
             return;
         }
+        match (s.phase, lost) {
+            // It ended before the news of its birth arrived.
+            (Phase::Launching, false) => {
+                self.linked(id, generation, Host::default());
+                self.answer(id);
+            }
+            (Phase::Launching, true) => self.fail_start(id, "its host vanished while it started", LOGS),
+            (Phase::Alive | Phase::Stopping { .. }, _) => {}
+            (Phase::Ended | Phase::Waiting { .. } | Phase::Removing | Phase::Stuck, _) => return,
+        }
+        let Some(s) = self.touch(id) else { return };
         if let Some((from, unlogged)) = Some((s.gap.0, exit.unlogged)).filter(|(from, to)| to > from) {
             self.journal(
                 Some(id),
@@ -201,7 +218,11 @@ impl Fleet {
             _ if asked => "stopped",
             _ => "exited",
         };
-        let by = if asked { std::mem::take(&mut s.by) } else { String::new() };
+        let by = match (asked, s.respawning()) {
+            (true, true) => s.by.clone(),
+            (true, false) => std::mem::take(&mut s.by),
+            (false, _) => String::new(),
+        };
         let text = match (exit.message.is_empty(), exit.cause.as_str()) {
             (true, _) => "exit status 0".to_owned(),
             (false, "terminated") => format!("{}; its host was terminated", exit.message),

@@ -125,14 +125,14 @@ impl Fleet {
         self.fail(id, Problem::new(ErrorKind::Failed, message, hint), |goal| goal == Goal::Started);
     }
 
-    /// What waits for the removal of this session's files will not see it.
+    /// The removal failed: nothing that anybody waits for at this session will come.
     pub(super) fn fail_removal(&mut self, id: SessionId, message: &str) {
         let problem = Problem::new(
             ErrorKind::Failed,
             format!("the files of {id} could not be removed: {message}"),
             "see to its folder, then `abide rm` it again",
         );
-        self.fail(id, problem, |goal| goal == Goal::Removed);
+        self.fail(id, problem, |_| true);
     }
 
     /// The session is no more.

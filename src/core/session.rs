@@ -225,6 +225,23 @@ impl Session {
         self.record.times.started_ms == 0
     }
 
+    /// How to start it is known.
+    pub fn has_command(&self) -> bool {
+        !self.record.argv.is_empty() || !self.record.respawn_argv.is_empty()
+    }
+
+    /// Its dispatch was recorded and not carried out: a repetition of it would start it.
+    pub fn could_start_late(&self) -> bool {
+        let never_started = self.record.exit.as_ref().is_some_and(|e| e.cause == NEVER_STARTED);
+        let wanted = self.record.desired == Desired::Running && !self.respawning();
+        self.phase == Phase::Ended && self.never_ran() && never_started && wanted
+    }
+
+    /// How its last process ended is not known for certain: it was not seen again, or its start was not.
+    pub fn given_up(&self) -> bool {
+        self.record.exit.as_ref().is_none_or(|e| matches!(e.cause.as_str(), HOST_LOST | NEVER_STARTED))
+    }
+
     /// The gate is passed: its record is on disk.
     pub fn recorded(&self) -> bool {
         self.saves.durable >= self.gate
