@@ -15,9 +15,12 @@ pub(super) fn take(id: &str) -> Result<StartOrder, String> {
     let paths = Paths::find().map_err(|e| e.to_string())?;
     let folder = paths.orders().map_err(|e| e.to_string())?.ok_or("no folder in memory for start orders")?;
     let (new, taken) = order_names(&folder, id);
-    std::fs::rename(&new, &taken).map_err(|e| match e.kind() {
-        io::ErrorKind::NotFound => format!("no start order {}: withdrawn, or taken already", new.display()),
-        _ => format!("{}: {e}", new.display()),
+    std::fs::rename(&new, &taken).map_err(|e| {
+        if e.kind() == io::ErrorKind::NotFound {
+            format!("no start order {}: withdrawn, or taken already", new.display())
+        } else {
+            format!("{}: {e}", new.display())
+        }
     })?;
     let bytes = std::fs::read(&taken).map_err(|e| format!("{}: {e}", taken.display()))?;
     let order = StartOrder::decode(&bytes).map_err(|e| format!("{}: {e}", taken.display()))?;

@@ -71,11 +71,11 @@ impl Host {
         found.clear();
         self.scanner.scan(bytes, &mut found);
         let lead = self.lead();
-        self.to_terminals(bytes, &found, lead, now);
-        self.to_followers(bytes, now);
+        self.show(bytes, &found, lead, now);
+        self.pass_on(bytes, now);
         let offset = self.log.offset();
         self.log.append(bytes, now);
-        self.to_screen(bytes, &found, lead.is_some(), now);
+        self.feed_screen(bytes, &found, lead.is_some(), now);
         self.learn(&found, offset);
         self.found = found;
         self.passed(bytes.len(), now);
@@ -91,7 +91,7 @@ impl Host {
         typing.max().map(|(_, place)| place)
     }
 
-    fn to_terminals(&mut self, bytes: &[u8], found: &[Found], lead: Option<usize>, now: Instant) {
+    fn show(&mut self, bytes: &[u8], found: &[Found], lead: Option<usize>, now: Instant) {
         let for_lead = cut(bytes, found, |query| *query == Query::Program);
         let for_others = cut(bytes, found, |_| true);
         for (place, client) in self.clients.iter_mut().enumerate() {
@@ -120,7 +120,7 @@ impl Host {
         }
     }
 
-    fn to_followers(&mut self, bytes: &[u8], now: Instant) {
+    fn pass_on(&mut self, bytes: &[u8], now: Instant) {
         let offset = self.log.offset().to_le_bytes();
         let header = frame::header(DATA, offset.len() + bytes.len());
         for client in self.clients.iter_mut().filter(|c| c.role == Role::Follower && !c.closing) {
@@ -130,7 +130,7 @@ impl Host {
     }
 
     /// Feeds the screen, and answers the queries that no terminal answers, each with the screen as it was there.
-    fn to_screen(&mut self, bytes: &[u8], found: &[Found], has_lead: bool, now: Instant) {
+    fn feed_screen(&mut self, bytes: &[u8], found: &[Found], has_lead: bool, now: Instant) {
         let mut fed = 0;
         for item in found {
             let Found::Query { query, end, .. } = item else { continue };

@@ -128,18 +128,15 @@ impl Host {
             Ok(Request::Input(bytes)) => return self.typed(place, &bytes, now),
             Ok(Request::Resize { cols, rows }) => return self.resized(place, (cols, rows), now),
             Ok(Request::Detach) => return self.detach(place, now),
-            Ok(Request::Follow) => match self.take_role(place, Role::Follower) {
-                Ok(()) => Reply::Following { offset: self.log.offset() },
-                Err(reply) => reply,
-            },
-            Ok(Request::Watch) => match self.take_role(place, Role::Watcher { owed: false }) {
-                Ok(()) => {
-                    // The others first: what is told to all must not be older than what one was told.
-                    self.tell_status(now);
-                    Reply::Status(self.status(now))
-                }
-                Err(reply) => reply,
-            },
+            Ok(Request::Follow) if self.take_role(place, Role::Follower) => {
+                Reply::Following { offset: self.log.offset() }
+            }
+            Ok(Request::Watch) if self.take_role(place, Role::Watcher { owed: false }) => {
+                // The others first: what is told to all must not be older than what one was told.
+                self.tell_status(now);
+                Reply::Status(self.status(now))
+            }
+            Ok(Request::Follow | Request::Watch) => has_its_role(),
             Ok(Request::Send { request, text, paste, enter }) => self.send(request, &text, paste, enter, now),
             Ok(Request::Peek) => self.peek(now),
             Ok(Request::Stop { grace_ms }) => {
@@ -172,14 +169,14 @@ impl Host {
         Reply::Welcome(host::Welcome { version, ..self.welcome.clone() })
     }
 
-    /// Gives a connection the role for which it asked.
-    fn take_role(&mut self, place: usize, role: Role) -> Result<(), Reply> {
+    /// Gives a connection the role for which it asked. False where it has one already.
+    fn take_role(&mut self, place: usize, role: Role) -> bool {
         match self.clients.get_mut(place) {
             Some(client) if client.role == Role::Guest => {
                 client.role = role;
-                Ok(())
+                true
             }
-            Some(_) | None => Err(refused(Refusal::State, "this connection has its role already")),
+            Some(_) | None => false,
         }
     }
 
@@ -187,9 +184,9 @@ impl Host {
         let (cols, rows) = self.sane(size);
         self.activity += 1;
         let terminal = Terminal { cols, rows, read_only, behind: false, active: self.activity };
-        if let Err(reply) = self.take_role(place, Role::Terminal(terminal)) {
+        if !self.take_role(place, Role::Terminal(terminal)) {
             if let Some(client) = self.clients.get_mut(place) {
-                client.reply(&reply, now);
+                client.reply(&has_its_role(), now);
             }
             return;
         }
@@ -398,6 +395,10 @@ impl Host {
             client.reply(&Reply::Status(status), now);
         }
     }
+}
+
+fn has_its_role() -> Reply {
+    refused(Refusal::State, "this connection has its role already")
 }
 
 fn refused(why: Refusal, text: &str) -> Reply {

@@ -56,18 +56,20 @@ pub fn wait_any() -> Waited {
     } else {
         Ended::Exited(u8::try_from(libc::WEXITSTATUS(status)).unwrap_or(u8::MAX))
     };
-    let micros = |t: libc::timeval| {
-        let (seconds, micros) = (i64::from(t.tv_sec), i64::from(t.tv_usec));
-        u64::try_from(seconds.saturating_mul(1_000_000).saturating_add(micros)).unwrap_or(0)
-    };
     let unit = if cfg!(target_os = "macos") { 1024 } else { 1 };
     Waited::Reaped(Reaped {
         pid,
         ended,
-        user_us: micros(usage.ru_utime),
-        system_us: micros(usage.ru_stime),
+        user_us: micros(usage.ru_utime.tv_sec, usage.ru_utime.tv_usec),
+        system_us: micros(usage.ru_stime.tv_sec, usage.ru_stime.tv_usec),
         max_rss_kib: u64::try_from(usage.ru_maxrss).unwrap_or(0) / unit,
     })
+}
+
+/// The fields of a `timeval`, which have other widths on other platforms, as µs.
+fn micros(seconds: impl Into<i64>, micros: impl Into<i64>) -> u64 {
+    let total = seconds.into().saturating_mul(1_000_000).saturating_add(micros.into());
+    u64::try_from(total).unwrap_or(0)
 }
 
 /// Makes this process the parent of every descendant whose own parent ends, where the system can do that.

@@ -30,11 +30,14 @@ pub fn push(out: &mut Vec<u8>, kind: u8, payload: &[u8]) {
     out.extend_from_slice(payload);
 }
 
+/// Type, payload, and the bytes that the whole frame takes.
+pub type Split<'a> = (u8, &'a [u8], usize);
+
 /// One frame at the start of `bytes`: its type, its payload and the bytes that it takes; `None` while incomplete.
 ///
 /// # Errors
 /// [`FrameError::Length`] where the prefix cannot be one.
-pub fn split(bytes: &[u8]) -> Result<Option<(u8, &[u8], usize)>, FrameError> {
+pub fn split(bytes: &[u8]) -> Result<Option<Split<'_>>, FrameError> {
     let Some(prefix) = bytes.first_chunk::<4>() else { return Ok(None) };
     let length = u32::from_le_bytes(*prefix);
     let size = length as usize;

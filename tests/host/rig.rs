@@ -91,10 +91,15 @@ impl Rig {
 
     /// Starts it, and expects that it runs.
     pub(super) fn start(self) -> Session {
-        let (host, birth) = self.launch();
-        match birth {
+        let host = self.command().spawn().expect("abide-host");
+        self.adopt(host)
+    }
+
+    /// The session of a host that was started, which is expected to run.
+    pub(super) fn adopt(self, host: Child) -> Session {
+        match self.birth() {
             Birth::Born(welcome) => Session { rig: self, host, welcome },
-            Birth::Failed { .. } => panic!("{birth:?}"),
+            failed @ Birth::Failed { .. } => panic!("{failed:?}"),
         }
     }
 }
@@ -161,6 +166,15 @@ impl Session {
 
     pub(super) fn host_pid(&self) -> u32 {
         self.host.id()
+    }
+
+    /// Starts the session anew, once its host has ended.
+    pub(super) fn again(&mut self) {
+        self.ended();
+        self.rig.order.generation += 1;
+        let (host, birth) = self.rig.launch();
+        let Birth::Born(welcome) = birth else { panic!("{birth:?}") };
+        (self.host, self.welcome) = (host, welcome);
     }
 
     /// Waits for the host's own end.
@@ -254,6 +268,7 @@ impl Link {
                 Ok(0) => return None,
                 Ok(n) => self.inbox.extend(&buffer[..n]),
                 Err(e) if e.kind() == ErrorKind::ConnectionReset => return None,
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 Err(e) => panic!("{e} while waiting; output so far: {:?}", tail(&self.output)),
             }
         }
@@ -286,13 +301,14 @@ impl Link {
 
     /// Waits until the output, from `from` on, has this text; returns where it ends.
     pub(super) fn until_output(&mut self, from: usize, text: &str) -> usize {
+        let mut seen = from;
         loop {
-            let found = self.output[from.min(self.output.len())..]
-                .windows(text.len())
-                .position(|w| w == text.as_bytes());
+            let found = memchr::memmem::find(&self.output[seen.min(self.output.len())..], text.as_bytes());
             if let Some(at) = found {
-                return from + at + text.len();
+                return seen + at + text.len();
             }
+            // What may be the beginning of it is looked at again.
+            seen = seen.max((self.output.len() + 1).saturating_sub(text.len()));
             let (kind, payload) = self
                 .frame()
                 .unwrap_or_else(|| panic!("the end instead of {text:?} in {:?}", tail(&self.output)));
