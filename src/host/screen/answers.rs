@@ -50,7 +50,7 @@ pub fn answer(query: &Query, screen: &mut Screen) -> Vec<u8> {
         Query::PrivateMode(n) => write!(out, "\x1b[?{n};{}$y", private_mode(machine, *n) as u8),
         Query::Version => write!(out, "\x1bP>|abide({})\x1b\\", crate::VERSION),
         Query::KittyKeyboard => write!(out, "\x1b[?{}u", machine.kitty_flags()),
-        Query::ModifyOtherKeys => write!(out, "\x1b[>4;{}m", machine.modes.modify_other_keys),
+        Query::ModifyOtherKeys => write!(out, "\x1b[>4;{}m", machine.modes.modify_other_keys.unwrap_or(0)),
         Query::TextAreaPixels => write!(out, "\x1b[4;{};{}t", size.rows * CELL.1, size.cols * CELL.0),
         Query::CellPixels => write!(out, "\x1b[6;{};{}t", CELL.1, CELL.0),
         Query::TextAreaCells => write!(out, "\x1b[8;{};{}t", size.rows, size.cols),

@@ -88,7 +88,7 @@ pub(super) const BLINK: Flags = Flags::from_bits_retain(0x8000);
 /// Most characters of zero width that one cell keeps.
 const COMBINING: usize = 16;
 /// Most entries that the kitty keyboard stack keeps, as the protocol asks for a bound.
-const KITTY_STACK: usize = 16;
+pub(super) const KITTY_STACK: usize = 16;
 /// Most titles that are kept for `CSI 23 t`.
 pub(super) const TITLE_STACK: usize = 10;
 
@@ -115,8 +115,20 @@ pub(super) struct Machine {
     pub(super) progress: String,
     /// The last character printed, for REP.
     pub(super) last: Option<char>,
+    /// Set with every character printed.
+    pub(super) printed: bool,
     /// Names the links that have no name of their own.
     pub(super) links: u32,
+    /// The program set colours, keyboard flags or tab stops at some time: a terminal may still have them.
+    pub(super) touched: Touched,
+}
+
+/// See [`Machine::touched`].
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Touched {
+    pub(super) colors: bool,
+    pub(super) kitty: bool,
+    pub(super) tabs: bool,
 }
 
 impl Machine {
@@ -135,7 +147,9 @@ impl Machine {
             titles: Vec::new(),
             progress: String::new(),
             last: None,
+            printed: false,
             links: 0,
+            touched: Touched::default(),
         }
     }
 
@@ -163,6 +177,7 @@ impl Machine {
     // ---- printing ----
 
     pub(super) fn print(&mut self, c: char) {
+        self.printed = true;
         if c.is_ascii() {
             self.last = Some(c);
             self.term.input(c);
@@ -276,6 +291,7 @@ impl Machine {
 
     /// Tab stops at every eighth column, as at the start.
     pub(super) fn usual_tabs(&mut self) {
+        self.touched.tabs = true;
         self.term.clear_tabs(TabulationClearMode::All);
         let column = self.term.grid().cursor.point.column;
         for stop in (0..self.size().cols).step_by(8) {
@@ -283,6 +299,16 @@ impl Machine {
             self.term.set_horizontal_tabstop();
         }
         self.term.grid_mut().cursor.point.column = column;
+    }
+
+    pub(super) fn set_tab(&mut self) {
+        self.touched.tabs = true;
+        self.term.set_horizontal_tabstop();
+    }
+
+    pub(super) fn clear_tabs(&mut self, which: TabulationClearMode) {
+        self.touched.tabs = true;
+        self.term.clear_tabs(which);
     }
 
     /// The columns that have a tab stop. Whether the first and the last one do shows in nothing.
@@ -316,6 +342,14 @@ impl Machine {
         self.go(0, 0);
     }
 
+    /// Lines of text scroll the screen as a whole, each in a row of its own or wrapped.
+    pub(super) fn scrolls_whole(&self) -> bool {
+        let mode = self.term.mode();
+        self.region == (0..rows(self.size()))
+            && mode.contains(TermMode::LINE_WRAP)
+            && !mode.contains(TermMode::INSERT)
+    }
+
     pub(super) fn set_origin(&mut self, on: bool) {
         let mode = NamedPrivateMode::Origin.into();
         if on {
@@ -347,6 +381,11 @@ impl Machine {
         self.set_origin(origin);
         self.term.restore_cursor_position();
         self.shift(charset);
+        if origin {
+            let region = self.region.clone();
+            let point = &mut self.term.grid_mut().cursor.point;
+            point.line = point.line.clamp(Line(region.start), Line(region.end - 1));
+        }
     }
 
     // ---- screens ----
@@ -377,15 +416,22 @@ impl Machine {
 
     /// Leaves the alternate screen, as the mode `how` says.
     pub(super) fn show_primary(&mut self, how: Alternate) {
-        let (Some(_), Some(mut primary)) = (self.alternate.take(), self.hidden.take()) else {
+        let (Some(entered), Some(mut primary)) = (self.alternate, self.hidden.take()) else {
             if how == Alternate::Saved {
                 self.restore_cursor();
             }
             return;
         };
+        self.alternate = None;
         let cursor = self.term.grid().cursor.clone();
         std::mem::swap(self.term.grid_mut(), &mut primary);
         match how {
+            // Where the screen was reflown meanwhile, its own cursor went along; what was saved did not.
+            Alternate::Saved if entered == Alternate::Saved => {
+                let cursor = self.term.grid().cursor.clone();
+                self.restore_cursor();
+                self.term.grid_mut().cursor = cursor;
+            }
             Alternate::Saved => self.restore_cursor(),
             Alternate::Plain => {
                 self.term.grid_mut().cursor = cursor;
@@ -444,6 +490,10 @@ impl Machine {
         shed_inactive(&mut self.term);
         self.term.grid_mut().saved_cursor = saved;
         tidy(self.term.grid_mut());
+        if self.alternate == Some(Alternate::Saved) {
+            let grid = self.term.grid_mut();
+            grid.saved_cursor = grid.cursor.clone();
+        }
         if let Some(hidden) = &mut self.hidden {
             hidden.resize(false, size.rows, size.cols);
             tidy(hidden);
@@ -461,6 +511,7 @@ impl Machine {
     }
 
     pub(super) fn push_kitty(&mut self, flags: u8) {
+        self.touched.kitty = true;
         let stack = &mut self.screen().kitty;
         if stack.len() >= KITTY_STACK {
             stack.remove(0);
@@ -474,6 +525,7 @@ impl Machine {
     }
 
     pub(super) fn set_kitty(&mut self, flags: u8, how: u16) {
+        self.touched.kitty = true;
         let stack = &mut self.screen().kitty;
         if stack.is_empty() {
             stack.push(0);

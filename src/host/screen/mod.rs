@@ -14,6 +14,7 @@ mod paint;
 mod pen;
 mod repaint;
 mod sequences;
+mod skim;
 
 pub use self::answers::{PROGRAM_STATUS, answer};
 
@@ -134,7 +135,9 @@ impl Screen {
     }
 
     fn feed(&mut self, bytes: &[u8]) {
-        self.guarded(|emulator| emulator.feed(bytes));
+        self.guarded(
+            |emulator| if bytes.len() < skim::WORTH { emulator.feed(bytes) } else { emulator.skim(bytes) },
+        );
     }
 
     /// The emulator is not ours: should it panic, the session goes on with an empty screen.
@@ -149,3 +152,6 @@ impl Screen {
 fn narrow(n: usize) -> u16 {
     u16::try_from(n).unwrap_or(u16::MAX)
 }
+
+#[cfg(test)]
+mod tests;

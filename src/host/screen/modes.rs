@@ -13,10 +13,9 @@ enum Usual {
 }
 
 /// The private modes (`CSI ? n h`) that are only on or off and change nothing of what the screen holds.
-const CARRIED: [(u16, Usual); 20] = [
+const CARRIED: [(u16, Usual); 19] = [
     (1, Usual::Off),    // cursor keys send application sequences
     (5, Usual::Off),    // reverse video
-    (8, Usual::On),     // auto-repeat
     (12, Usual::Own),   // cursor blinks
     (25, Usual::On),    // cursor is shown
     (45, Usual::Off),   // backspace wraps to the line above
@@ -67,8 +66,8 @@ pub(super) struct Modes {
     encoding: Option<u16>,
     /// A synchronized update (2026) is under way.
     pub(super) synchronized: bool,
-    /// `CSI > 4 ; n m`.
-    pub(super) modify_other_keys: u8,
+    /// `CSI > 4 ; n m`, once a program has sent it.
+    pub(super) modify_other_keys: Option<u8>,
 }
 
 impl Modes {
@@ -131,9 +130,30 @@ impl Modes {
         groups[1].extend(self.mouse.iter().chain(&self.encoding));
         switch(out, &groups[0], 'l');
         switch(out, &groups[1], 'h');
-        if self.modify_other_keys != 0 {
-            let _ = write!(out, "\x1b[>4;{}m", self.modify_other_keys);
+        if let Some(level) = self.modify_other_keys {
+            let _ = write!(out, "\x1b[>4;{level}m");
         }
+    }
+
+    /// Without what a terminal is not told, and with what it has anyway left out.
+    #[cfg(test)]
+    pub(super) fn told(mut self) -> Self {
+        self.set.retain(|number, on| {
+            let usual = CARRIED.iter().find(|(n, _)| n == number).map(|(_, usual)| *usual);
+            !matches!((usual, on), (Some(Usual::On), true) | (Some(Usual::Off), false))
+        });
+        self.synchronized = false;
+        self.modify_other_keys = self.modify_other_keys.filter(|level| *level > 0);
+        self
+    }
+
+    /// Without the modes that are left as the terminal has them.
+    #[cfg(test)]
+    pub(super) fn shared(self) -> Self {
+        let mut told = self.told();
+        told.modify_other_keys = None;
+        told.set.retain(|number, _| !CARRIED.contains(&(*number, Usual::Own)));
+        told
     }
 
     /// Brings a terminal in this state, or in one that the program may yet have brought it into, back to the usual.
@@ -154,7 +174,7 @@ impl Modes {
         }
         switch(out, &groups[0], 'l');
         switch(out, &groups[1], 'h');
-        if self.modify_other_keys != 0 {
+        if self.modify_other_keys.is_some_and(|level| level > 0) {
             out.push_str("\x1b[>4m");
         }
     }

@@ -8,6 +8,7 @@ use alacritty_terminal::index::{Column, Line};
 use alacritty_terminal::term::cell::{Cell, Flags};
 use vte::ansi::{Color, NamedColor};
 
+use super::machine::clip;
 use super::pen::{ATTRIBUTES, Pen};
 
 /// A row as bytes.
@@ -23,11 +24,13 @@ pub(super) struct Painted {
 pub(super) fn row(grid: &Grid<Cell>, line: i32) -> Painted {
     let cells = &grid[Line(line)];
     let columns = grid.columns();
-    let wraps = cells[Column(columns - 1)].flags.contains(Flags::WRAPLINE)
-        && line + 1 < i32::try_from(grid.screen_lines()).unwrap_or(i32::MAX);
+    let wraps = wraps(grid, line) && line + 1 < clip(grid.screen_lines());
+    let continues = line > grid.topmost_line().0 && self::wraps(grid, line - 1);
     let mut out = String::new();
     let mut pen = Pen::default();
     let tail = if wraps { columns } else { tail(cells, columns) };
+    // A pending wrap needs a character, be it a blank, to happen.
+    let tail = tail.max(usize::from(continues));
     let mut column = 0;
     while column < tail {
         let cell = &cells[Column(column)];
@@ -80,10 +83,18 @@ fn erased(cell: &Cell) -> bool {
         && cell.extra.is_none()
 }
 
+/// Whether this row goes on in the next one.
+pub(super) fn wraps(grid: &Grid<Cell>, line: i32) -> bool {
+    grid[Line(line)][Column(grid.columns() - 1)].flags.contains(Flags::WRAPLINE)
+}
+
 /// Whether the last cell of this row was left empty for the wide character that begins the next row.
 fn leads(grid: &Grid<Cell>, line: i32) -> bool {
-    grid[Line(line)][Column(grid.columns() - 1)].flags.contains(Flags::LEADING_WIDE_CHAR_SPACER)
-        && grid[Line(line + 1)][Column(0)].flags.contains(Flags::WIDE_CHAR)
+    let last = &grid[Line(line)][Column(grid.columns() - 1)];
+    let first = &grid[Line(line + 1)][Column(0)];
+    last.flags.contains(Flags::LEADING_WIDE_CHAR_SPACER)
+        && first.flags.contains(Flags::WIDE_CHAR)
+        && Pen::of(first).writes(last)
 }
 
 /// Whether terminals may take another number of columns for it: emoji, symbols and private characters, and what is

@@ -2,23 +2,25 @@
 
 use std::collections::VecDeque;
 use std::fmt::Write;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use alacritty_terminal::grid::{Cursor, Dimensions, Grid};
 use alacritty_terminal::index::{Column, Line};
 use alacritty_terminal::term::TermMode;
 use alacritty_terminal::term::cell::{Cell, Flags};
-use vte::ansi::{CharsetIndex, StandardCharset};
+use vte::ansi::StandardCharset;
 
 use super::commands::DYNAMIC;
 use super::emulator::Emulator;
-use super::machine::{Machine, PerScreen, Saved, charset_index, clip};
+use super::machine::{KITTY_STACK, Machine, PerScreen, charset_index, clip};
 use super::paint::{self, Painted};
 use super::pen::Pen;
 
 /// Brings whatever terminal into a known state: primary screen, no margins, no origin mode, wrapping on, inserting off,
-/// ASCII, default attributes, no link.
+/// ASCII in G0 to G3, default attributes, no link.
 const KNOWN: &str =
-    "\x1b[?1049l\x1b[?1047l\x1b[r\x1b[?6l\x1b[?7h\x1b[4;20l\x0f\x1b(B\x1b)B\x1b]8;;\x1b\\\x1b[m";
+    "\x1b[?1049l\x1b[?1047l\x1b[r\x1b[?6l\x1b[?7h\x1b[4;20l\x0f\x1b(B\x1b)B\x1b*B\x1b+B\x1b]8;;\x1b\\\x1b[m";
 
 /// Most of the log that is replayed at once.
 const PIECE: usize = 4 << 10;
@@ -26,8 +28,15 @@ const PIECE: usize = 4 << 10;
 /// See [`super::Screen::repaint`].
 pub(super) fn repaint(machine: &mut Machine, log_tail: &[u8], lines: usize) -> String {
     let mut out = String::from(KNOWN);
+    if machine.touched.colors {
+        out.push_str("\x1b]104\x1b\\\x1b]110\x1b\\\x1b]111\x1b\\\x1b]112\x1b\\");
+    }
+    let [primary, alternate] = machine.screens.clone();
     // The cursor does not run about while this is drawn.
-    out.push_str("\x1b[?25l\x1b[H");
+    out.push_str("\x1b[?25l");
+    saved_cursor(machine.primary(), &primary, &mut out);
+    kitty(machine, &primary, &mut out);
+    out.push_str("\x1b[H");
     let screen: Vec<Painted> = rows(machine.primary());
     let history = if lines == 0 { Vec::new() } else { history(machine, log_tail, lines, &screen) };
     let last = history.len() + screen.len() - 1;
@@ -37,26 +46,36 @@ pub(super) fn repaint(machine: &mut Machine, log_tail: &[u8], lines: usize) -> S
             out.push_str("\r\n");
         }
     }
-    tab_stops(machine, &mut out);
-    let [primary, alternate] = machine.screens.clone();
-    saved_cursor(machine.primary(), &primary, &mut out);
-    kitty(&primary, &mut out);
+    if machine.touched.tabs {
+        tab_stops(machine.tab_stops().into_iter(), &mut out);
+    }
     let mut pen = Pen::default();
     if let Some(how) = machine.alternate {
+        // Entering saves the cursor, with the character set and the origin mode as they were.
         let cursor = &machine.primary().cursor;
-        self::cursor(machine.primary(), cursor, 0..0, &mut pen, &mut out);
-        let _ = write!(out, "\x1b[?{}h", how.number());
-        pen.change(Pen::default(), &mut out);
-        designate(&Cursor::default(), &mut out);
-        let grid = machine.term.grid();
-        for (i, row) in rows(grid).into_iter().enumerate() {
-            if i == 0 || !row.wraps {
-                let _ = write!(out, "\x1b[{}H", i + 1);
-            }
-            out.push_str(&row.bytes);
+        if primary.saved.origin {
+            out.push_str("\x1b[?6h");
         }
+        self::cursor(machine.primary(), cursor, 0..0, &mut pen, &mut out);
+        out.push_str(shift(primary.saved.charset));
+        let _ = write!(out, "\x1b[?{}h\x0f", how.number());
+        if primary.saved.origin {
+            out.push_str("\x1b[?6l");
+        }
+        pen.change(Pen::default(), &mut out);
+        undesignate(cursor, &mut out);
+        let grid = machine.term.grid();
         saved_cursor(grid, &alternate, &mut out);
-        kitty(&alternate, &mut out);
+        kitty(machine, &alternate, &mut out);
+        out.push_str("\x1b[H");
+        let screen = rows(grid);
+        let last = screen.len() - 1;
+        for (i, row) in screen.into_iter().enumerate() {
+            out.push_str(&row.bytes);
+            if !row.wraps && i < last {
+                out.push_str("\r\n");
+            }
+        }
     }
     state(machine, &mut pen, &mut out);
     out
@@ -66,8 +85,12 @@ fn rows(grid: &Grid<Cell>) -> Vec<Painted> {
     (0..clip(grid.screen_lines())).map(|line| paint::row(grid, line)).collect()
 }
 
-/// The lines that scrolled off before what the screen shows.
+/// The lines that scrolled off before what the screen shows. None, should the emulator not survive the replay.
 fn history(machine: &Machine, log_tail: &[u8], lines: usize, screen: &[Painted]) -> Vec<Painted> {
+    catch_unwind(AssertUnwindSafe(|| replay(machine, log_tail, lines, screen))).unwrap_or_default()
+}
+
+fn replay(machine: &Machine, log_tail: &[u8], lines: usize, screen: &[Painted]) -> Vec<Painted> {
     let mut past = Emulator::new(machine.size(), PIECE + 1);
     let mut list = VecDeque::new();
     for piece in log_tail.chunks(PIECE) {
@@ -154,13 +177,7 @@ fn state(machine: &mut Machine, pen: &mut Pen, out: &mut String) {
 
 /// Puts the cursor where it is, with its character sets and its attributes. Rows count from `origin`'s start where that
 /// is a region.
-fn cursor(
-    grid: &Grid<Cell>,
-    cursor: &Cursor<Cell>,
-    origin: std::ops::Range<i32>,
-    pen: &mut Pen,
-    out: &mut String,
-) {
+fn cursor(grid: &Grid<Cell>, cursor: &Cursor<Cell>, origin: Range<i32>, pen: &mut Pen, out: &mut String) {
     let (line, column) = (cursor.point.line.0, cursor.point.column.0);
     if !origin.is_empty() {
         out.push_str("\x1b[?6h");
@@ -180,15 +197,10 @@ fn cursor(
     designate(cursor, out);
 }
 
-/// G0 to G3.
+/// G0 to G3, where a terminal has ASCII in each.
 fn designate(cursor: &Cursor<Cell>, out: &mut String) {
-    for (n, introducer) in ["\x1b(", "\x1b)", "\x1b*", "\x1b+"].into_iter().enumerate() {
-        let index: CharsetIndex = charset_index(n);
-        match cursor.charsets[index] {
-            StandardCharset::Ascii if n < 2 => {
-                out.push_str(introducer);
-                out.push('B');
-            }
+    for (n, introducer) in CHARSETS.into_iter().enumerate() {
+        match cursor.charsets[charset_index(n)] {
             StandardCharset::Ascii => {}
             StandardCharset::SpecialCharacterAndLineDrawing => {
                 out.push_str(introducer);
@@ -197,6 +209,22 @@ fn designate(cursor: &Cursor<Cell>, out: &mut String) {
         }
     }
 }
+
+/// Undoes [`designate`].
+fn undesignate(cursor: &Cursor<Cell>, out: &mut String) {
+    for (n, introducer) in CHARSETS.into_iter().enumerate() {
+        match cursor.charsets[charset_index(n)] {
+            StandardCharset::Ascii => {}
+            StandardCharset::SpecialCharacterAndLineDrawing => {
+                out.push_str(introducer);
+                out.push('B');
+            }
+        }
+    }
+}
+
+/// What designates G0 to G3.
+const CHARSETS: [&str; 4] = ["\x1b(", "\x1b)", "\x1b*", "\x1b+"];
 
 fn shift(charset: usize) -> &'static str {
     match charset {
@@ -207,44 +235,42 @@ fn shift(charset: usize) -> &'static str {
     }
 }
 
-/// Saves the cursor that the program saved, so that it can restore it. Leaves the default attributes behind.
+/// Saves the cursor that the program saved, so that it can restore it. This is drawn before the content, since it
+/// writes into the last column where the saved cursor is about to wrap.
 fn saved_cursor(grid: &Grid<Cell>, screen: &PerScreen, out: &mut String) {
     let saved = &grid.saved_cursor;
-    if *saved == Cursor::default() && screen.saved == Saved::default() {
-        return;
-    }
+    let (row, column) = (saved.point.line.0 + 1, saved.point.column.0 + 1);
     let mut pen = Pen::default();
     if screen.saved.origin {
         out.push_str("\x1b[?6h");
     }
-    cursor(grid, saved, 0..0, &mut pen, out);
+    let _ = write!(out, "\x1b[{row};{column}H");
+    if saved.input_needs_wrap {
+        out.push(' ');
+    }
+    pen.change(Pen::of(&saved.template), out);
+    designate(saved, out);
     out.push_str(shift(screen.saved.charset));
     out.push_str("\x1b7\x0f");
     if screen.saved.origin {
         out.push_str("\x1b[?6l");
     }
-    designate(&Cursor::default(), out);
-    for (n, introducer) in [(2, "\x1b*B"), (3, "\x1b+B")] {
-        if saved.charsets[charset_index(n)] != StandardCharset::Ascii {
-            out.push_str(introducer);
-        }
-    }
+    undesignate(saved, out);
     pen.change(Pen::default(), out);
 }
 
-fn tab_stops(machine: &mut Machine, out: &mut String) {
-    let last = machine.size().cols - 1;
-    let stops = machine.tab_stops();
-    if stops.iter().copied().eq((8..last).step_by(8)) {
-        return;
-    }
+fn tab_stops(stops: impl Iterator<Item = usize>, out: &mut String) {
     out.push_str("\x1b[3g");
     for stop in stops {
         let _ = write!(out, "\x1b[{}G\x1bH", stop + 1);
     }
 }
 
-fn kitty(screen: &PerScreen, out: &mut String) {
+/// The keyboard flags, in place of what an earlier repaint may have left.
+fn kitty(machine: &Machine, screen: &PerScreen, out: &mut String) {
+    if machine.touched.kitty {
+        let _ = write!(out, "\x1b[<{KITTY_STACK}u");
+    }
     for flags in &screen.kitty {
         let _ = write!(out, "\x1b[>{flags}u");
     }
@@ -278,10 +304,7 @@ pub(super) fn restore(machine: &Machine) -> String {
     if mode.intersects(TermMode::INSERT | TermMode::LINE_FEED_NEW_LINE) {
         out.push_str("\x1b[4;20l");
     }
-    out.push_str("\x0f\x1b(B\x1b[m");
-    if machine.term.grid().cursor.template.hyperlink().is_some() {
-        out.push_str("\x1b]8;;\x1b\\");
-    }
+    out.push_str("\x0f\x1b(B\x1b)B\x1b]8;;\x1b\\\x1b[m");
     machine.modes.restore(&mut out);
     if machine.cursor_style != 0 {
         out.push_str("\x1b[0 q");
@@ -300,6 +323,9 @@ pub(super) fn restore(machine: &Machine) -> String {
     }
     if !machine.progress.is_empty() {
         out.push_str("\x1b]9;4;0\x1b\\");
+    }
+    if machine.touched.tabs {
+        tab_stops((8..size.cols).step_by(8), &mut out);
     }
     // Below the content, and below the cursor: a prompt that the session left half typed is not written over.
     let grid = machine.primary();

@@ -41,7 +41,7 @@ impl Perform for Machine {
                 self.term.linefeed();
                 self.term.carriage_return();
             }
-            ([], b'H') => self.term.set_horizontal_tabstop(),
+            ([], b'H') => self.set_tab(),
             ([], b'M') => self.term.reverse_index(),
             ([], b'c') => self.reset(),
             ([], b'n') => self.shift(2),
@@ -133,8 +133,8 @@ impl Perform for Machine {
                 self.go(clip(one - 1), column);
             }
             ([], 'g') => match args.or(0, 0) {
-                0 => self.term.clear_tabs(TabulationClearMode::Current),
-                3 => self.term.clear_tabs(TabulationClearMode::All),
+                0 => self.clear_tabs(TabulationClearMode::Current),
+                3 => self.clear_tabs(TabulationClearMode::All),
                 _ => {}
             },
             ([b'?'], 'W') if args.or(0, 0) == 5 => self.usual_tabs(),
@@ -144,9 +144,9 @@ impl Perform for Machine {
             ([b'?'], 'l') => args.each(|n| self.set_private(n, false)),
             ([], 'm') => pen::select(&mut self.term, params),
             ([b'>'], 'm') if args.or(0, 0) == 4 => {
-                self.modes.modify_other_keys = u8::try_from(args.or(1, 0).min(3)).unwrap_or(0);
+                self.modes.modify_other_keys = u8::try_from(args.or(1, 0).min(3)).ok();
             }
-            ([b'>'], 'n') if args.or(0, 0) == 4 => self.modes.modify_other_keys = 0,
+            ([b'>'], 'n') if args.or(0, 0) == 4 => self.modes.modify_other_keys = Some(0),
             ([b'!'], 'p') => self.soft_reset(),
             ([b' '], 'q') => {
                 if let Ok(style @ 0..=6) = u8::try_from(args.or(0, 0)) {
@@ -186,6 +186,7 @@ impl Perform for Machine {
             Some(Command::Title(title)) => self.title = title,
             Some(Command::Progress(progress)) => self.progress = progress,
             Some(Command::Colors(list)) => {
+                self.touched.colors = true;
                 for (index, color) in list {
                     match color {
                         Color::Set(rgb) => drop(self.colors.insert(index, rgb)),

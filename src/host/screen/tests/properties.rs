@@ -1,0 +1,103 @@
+use proptest::prelude::*;
+
+use super::generate::{Step, flood, program, soup, writing};
+use super::shown;
+use super::snapshot::Snapshot;
+use crate::host::screen::Screen;
+
+fn run((cols, rows): (u16, u16), steps: &[Step]) -> Screen {
+    let mut screen = Screen::new(cols, rows);
+    for step in steps {
+        match step {
+            Step::Output(bytes) => screen.push(bytes),
+            Step::Resize(cols, rows) => screen.resize(*cols, *rows),
+        }
+    }
+    screen.settle();
+    screen
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_repaint_shows_the_same_on_a_fresh_terminal((size, steps) in program()) {
+        let mut screen = run(size, &steps);
+        let painted = screen.repaint(b"", 0);
+        let (cols, rows) = screen.size();
+        let mut fresh = shown(cols, rows, &painted);
+        prop_assert_eq!(Snapshot::of(&mut fresh), Snapshot::of(&mut screen), "{}", painted.escape_ascii());
+    }
+
+    #[test]
+    fn a_repaint_shows_the_same_on_a_used_terminal((size, steps) in program(), before in writing()) {
+        let mut screen = run(size, &steps);
+        let painted = screen.repaint(b"", 0);
+        let (cols, rows) = screen.size();
+        let mut used = shown(cols, rows, &before);
+        used.push(&painted);
+        let (used, screen) = (Snapshot::of(&mut used), Snapshot::of(&mut screen));
+        prop_assert_eq!(used.primary, screen.primary);
+        prop_assert_eq!(used.alternate, screen.alternate);
+        prop_assert_eq!(used.modes.shared(), screen.modes.shared());
+        prop_assert_eq!((used.region, used.mode, used.charset), (screen.region, screen.mode, screen.charset));
+    }
+
+    #[test]
+    fn restoring_leaves_a_usual_terminal((size, steps) in program()) {
+        let mut screen = run(size, &steps);
+        let (cols, rows) = screen.size();
+        let mut client = shown(cols, rows, &screen.repaint(b"", 0));
+        client.push(&screen.restore());
+        let left = Snapshot::of(&mut client);
+        let usual = Snapshot::of(&mut Screen::new(cols, rows));
+        prop_assert_eq!(left.alternate, None);
+        prop_assert_eq!(left.screens[0].kitty.len(), 0);
+        prop_assert_eq!(left.modes.shared(), usual.modes.shared());
+        prop_assert_eq!((left.region, left.charset, left.mode, left.colors), (usual.region, usual.charset, usual.mode, usual.colors));
+        prop_assert_eq!((left.cursor_style, left.progress), (0, String::new()));
+        prop_assert_eq!(left.primary.cursor.pen, usual.primary.cursor.pen);
+        prop_assert_eq!(left.primary.cursor.at.1, 0);
+    }
+
+    #[test]
+    fn pieces_do_not_matter(bytes in writing(), cuts in proptest::collection::vec(1_usize..30, 1..20)) {
+        let mut whole = shown(30, 8, &bytes);
+        let mut pieces = Screen::new(30, 8);
+        let mut rest = bytes.as_slice();
+        for cut in cuts.iter().cycle() {
+            if rest.is_empty() {
+                break;
+            }
+            let (piece, more) = rest.split_at((*cut).min(rest.len()));
+            pieces.push(piece);
+            pieces.settle();
+            rest = more;
+        }
+        prop_assert_eq!(Snapshot::of(&mut pieces), Snapshot::of(&mut whole));
+    }
+
+    #[test]
+    fn skimming_is_exact((size, steps) in program(), bytes in flood(), after in writing()) {
+        let mut skimmed = run(size, &steps);
+        let mut full = run(size, &steps);
+        skimmed.emulator.skim(&bytes);
+        full.emulator.feed(&bytes);
+        prop_assert_eq!(Snapshot::of(&mut skimmed), Snapshot::of(&mut full));
+        skimmed.emulator.feed(&after);
+        full.emulator.feed(&after);
+        prop_assert_eq!(Snapshot::of(&mut skimmed), Snapshot::of(&mut full));
+    }
+
+    #[test]
+    fn anything_may_be_written(bytes in soup(), size in any::<(u16, u16)>(), then in any::<(u16, u16)>()) {
+        let mut screen = Screen::new(size.0 % 300, size.1 % 100);
+        // Not `settle`, which would hide a panic.
+        screen.emulator.feed(&bytes);
+        screen.resize(then.0 % 300, then.1 % 100);
+        screen.emulator.feed(&bytes);
+        screen.repaint(&bytes, 50);
+        screen.restore();
+        screen.text();
+    }
+}
