@@ -14,9 +14,6 @@ use super::modes::Reported;
 use super::pen::Pen;
 use crate::host::scan::{Asked, Query};
 
-/// Told to a program that asks for program status reports, or before the answer to DA1: they are understood.
-pub const PROGRAM_STATUS: &[u8] = b"\x1b]7501;?\x1b\\";
-
 /// Pixels of a cell.
 const CELL: (usize, usize) = (8, 16);
 
@@ -30,10 +27,7 @@ pub fn answer(query: &Query, screen: &mut Screen) -> Vec<u8> {
     let size = machine.size();
     let mut out = String::new();
     let _ = match query {
-        Query::Primary => {
-            out.push_str("\x1b]7501;?\x1b\\");
-            write!(out, "\x1b[?62;22c")
-        }
+        Query::Primary => write!(out, "\x1b[?62;22c"),
         Query::Secondary => write!(out, "\x1b[>1;{};0c", version_number()),
         Query::Tertiary => write!(out, "\x1bP!|00000000\x1b\\"),
         Query::Health => write!(out, "\x1b[0n"),
@@ -67,10 +61,7 @@ pub fn answer(query: &Query, screen: &mut Screen) -> Vec<u8> {
             Ok(())
         }
         Query::Setting(what) => setting(machine, what, &mut out),
-        Query::Program => {
-            out.push_str("\x1b]7501;?\x1b\\");
-            Ok(())
-        }
+        Query::Program => write!(out, "\x1b]7501;?\x1b\\"),
         Query::Other => Ok(()),
     };
     out.into_bytes()

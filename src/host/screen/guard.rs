@@ -1,81 +1,136 @@
-//! Bounds what the escape sequence parser may collect: it keeps an operating system command (`OSC`) whole until its
-//! end, and a program may never send one.
+//! Keeps track of where in the stream of bytes sequences begin and end, for two ends: to bound what the parser may
+//! collect (it keeps an operating system command, `OSC`, whole until its end, and a program may never send one), and to
+//! know what is unfinished where a terminal joins.
 
 use memchr::memchr;
 
-/// Longest `OSC` that reaches the parser; the rest of a longer one is dropped, and the whole ignored.
+/// Longest `OSC` that reaches the parser; the rest of a longer one is dropped.
 pub(super) const LONGEST: usize = 64 << 10;
 
+const BEL: u8 = 0x07;
+const CAN: u8 = 0x18;
+const SUB: u8 = 0x1a;
 const ESC: u8 = 0x1b;
 
-/// Where in the stream of bytes the next one stands, as far as that is needed to find an `OSC`.
+/// What the next byte is part of.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Guard {
-    /// Anywhere else.
     #[default]
     Text,
     /// Behind an escape character.
     Escape,
-    /// In an `OSC`, behind so many bytes of it.
+    /// And behind an intermediate character after it.
+    Intermediate,
+    /// `CSI …`.
+    Control,
+    /// `OSC …`, behind so many bytes of it.
     Command(usize),
-    /// In one that is too long.
+    /// An `OSC` that is too long.
     Overlong,
+    /// `DCS …` before its final character.
+    Device,
+    /// And behind that.
+    Data,
+    /// `SOS …`, `PM …`, `APC …`.
+    Skipped,
+}
+
+/// What to do with bytes.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Split {
+    /// So many go to the parser.
+    pub(super) pass: usize,
+    /// So many after them do not.
+    pub(super) drop: usize,
+    /// Where the last sequence among them begins.
+    pub(super) begins: Option<usize>,
 }
 
 impl Guard {
-    /// Splits off what the parser may see next: how many bytes to hand on, and how many to drop after them.
-    pub(super) fn split(&mut self, bytes: &[u8]) -> (usize, usize) {
-        match *self {
-            Self::Text => match memchr(ESC, bytes) {
-                Some(at) => {
-                    *self = Self::Escape;
-                    (at + 1, 0)
+    /// Takes as many of the bytes as can be passed on at once.
+    pub(super) fn split(&mut self, bytes: &[u8]) -> Split {
+        let mut begins = None;
+        let mut at = 0;
+        while at < bytes.len() {
+            let rest = &bytes[at..];
+            match *self {
+                Self::Text => match memchr(ESC, rest) {
+                    Some(text) => {
+                        begins = Some(at + text);
+                        at += text + 1;
+                        *self = Self::Escape;
+                    }
+                    None => at = bytes.len(),
+                },
+                Self::Command(seen) => {
+                    let room = LONGEST.saturating_sub(seen);
+                    match end(rest) {
+                        Some(length) if length <= room => {
+                            at += length + 1;
+                            *self = Self::Text;
+                            if rest[length] == ESC {
+                                *self = Self::Escape;
+                                begins = Some(at - 1);
+                            }
+                        }
+                        None if rest.len() <= room => {
+                            at = bytes.len();
+                            *self = Self::Command(seen + rest.len());
+                        }
+                        Some(_) | None => {
+                            at += room;
+                            *self = Self::Overlong;
+                        }
+                    }
                 }
-                None => (bytes.len(), 0),
-            },
-            Self::Escape => {
-                match bytes.first().copied() {
-                    Some(b']') => *self = Self::Command(0),
-                    // The parser stays where it is on a second escape character and on control characters.
-                    Some(ESC | 0x00..=0x17 | 0x19 | 0x1c..=0x1f | 0x7f..=0xff) | None => {}
-                    Some(_) => *self = Self::Text,
+                Self::Overlong => {
+                    let drop = end(rest).unwrap_or(rest.len());
+                    // Its end is passed on, and ends what was passed of it.
+                    if drop < rest.len() {
+                        *self = Self::Command(0);
+                    }
+                    return Split { pass: at, drop, begins };
                 }
-                (bytes.len().min(1), 0)
+                Self::Escape
+                | Self::Intermediate
+                | Self::Control
+                | Self::Device
+                | Self::Data
+                | Self::Skipped => {
+                    if rest[0] == ESC {
+                        begins = Some(at);
+                        *self = Self::Escape;
+                    } else {
+                        *self = self.after(rest[0]);
+                    }
+                    at += 1;
+                }
             }
-            Self::Command(seen) => match end(bytes) {
-                Some(at) if seen + at <= LONGEST => {
-                    *self = after(bytes[at]);
-                    (at + 1, 0)
-                }
-                None if seen + bytes.len() <= LONGEST => {
-                    *self = Self::Command(seen + bytes.len());
-                    (bytes.len(), 0)
-                }
-                _ => {
-                    *self = Self::Overlong;
-                    (LONGEST - seen, 0)
-                }
-            },
-            Self::Overlong => match end(bytes) {
-                // The end itself is handed on by the next call.
-                Some(0) => {
-                    *self = after(bytes[0]);
-                    (1, 0)
-                }
-                Some(at) => (0, at),
-                None => (0, bytes.len()),
-            },
+        }
+        Split { pass: at, drop: 0, begins }
+    }
+
+    /// Where a byte leads that is not an escape character, as in the parser.
+    fn after(self, byte: u8) -> Self {
+        match (self, byte) {
+            (_, CAN | SUB) => Self::Text,
+            (Self::Escape, b'[') => Self::Control,
+            (Self::Escape, b']') => Self::Command(0),
+            (Self::Escape, b'P') => Self::Device,
+            (Self::Escape, b'X' | b'^' | b'_') => Self::Skipped,
+            (Self::Escape, 0x20..=0x2f) => Self::Intermediate,
+            (Self::Escape | Self::Intermediate, 0x30..=0x7e) => Self::Text,
+            (Self::Control, 0x40..=0x7e) => Self::Text,
+            (Self::Device, 0x40..=0x7e) => Self::Data,
+            (Self::Data, 0x9c) => Self::Text,
+            (_, _) => self,
         }
     }
 }
 
-/// Where an `OSC` ends: at BEL, ESC (of `ESC \`), CAN or SUB.
+/// Where an `OSC` ends.
 fn end(bytes: &[u8]) -> Option<usize> {
-    bytes.iter().position(|b| matches!(*b, 0x07 | 0x18 | 0x1a | ESC))
-}
-
-fn after(end: u8) -> Guard {
-    if end == ESC { Guard::Escape } else { Guard::Text }
+    bytes.iter().position(|b| matches!(*b, BEL | CAN | SUB | ESC))
 }
 
 #[cfg(test)]
@@ -88,7 +143,7 @@ mod tests {
         for piece in pieces {
             let mut rest = *piece;
             while !rest.is_empty() {
-                let (pass, drop) = guard.split(rest);
+                let Split { pass, drop, .. } = guard.split(rest);
                 out.extend_from_slice(&rest[..pass]);
                 rest = &rest[pass + drop..];
             }
@@ -98,7 +153,7 @@ mod tests {
 
     #[test]
     fn short_sequences_pass_unchanged() {
-        let bytes = b"a\x1b]0;title\x07b\x1b[1mc\x1b\x1b]8;;x\x1b\\d";
+        let bytes = b"a\x1b]0;title\x07b\x1b[1mc\x1b\x1b]8;;x\x1b\\d\x1bPq\x1b\\e\x1b(0";
         assert_eq!(passed(&[bytes]), bytes);
         for cut in 0..bytes.len() {
             assert_eq!(passed(&[&bytes[..cut], &bytes[cut..]]), bytes);
@@ -108,8 +163,27 @@ mod tests {
     #[test]
     fn an_endless_command_is_cut_and_its_end_found() {
         let long = vec![b'x'; 3 * LONGEST];
-        let out = passed(&[b"\x1b]0;", &long, b"yy", b"\x1b\\after"]);
-        assert_eq!(out.len(), 2 + LONGEST + b"\x1b\\after".len());
-        assert!(out.ends_with(b"x\x1b\\after"));
+        for end in [b"\x1b\\after".as_slice(), b"\x07after"] {
+            let out = passed(&[b"\x1b]0;", &long, b"yy", end]);
+            assert_eq!(out.len(), 2 + LONGEST + end.len());
+            assert!(out.ends_with(end));
+        }
+    }
+
+    #[test]
+    fn the_last_unfinished_sequence_is_known() {
+        for (bytes, state, begins) in [
+            (b"ab\x1b".as_slice(), Guard::Escape, Some(2)),
+            (b"\x1b[1mab\x1b[3;", Guard::Control, Some(6)),
+            (b"\x1b]0;x\x1b", Guard::Escape, Some(5)),
+            (b"\x1b[1\x1b[2", Guard::Control, Some(3)),
+            (b"\x1bPq#", Guard::Data, Some(0)),
+            (b"\x1b_G", Guard::Skipped, Some(0)),
+            (b"\x1b(", Guard::Intermediate, Some(0)),
+        ] {
+            let mut guard = Guard::default();
+            let split = guard.split(bytes);
+            assert_eq!((guard, split.begins), (state, begins), "{}", bytes.escape_ascii());
+        }
     }
 }

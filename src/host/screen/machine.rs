@@ -279,13 +279,20 @@ impl Machine {
         self.term.move_forward_tabs(u16::try_from(count).unwrap_or(u16::MAX));
     }
 
+    /// Back to the stop before, or to the first column where there is none.
     pub(super) fn back_tab(&mut self, count: usize) {
-        let (line, column) = self.at();
-        let count = count.min(self.size().cols);
-        self.term.move_backward_tabs(u16::try_from(count).unwrap_or(u16::MAX));
-        let (_, now) = self.at();
-        if now != column {
-            self.place(line, now);
+        let (line, start) = self.at();
+        let mut column = start;
+        for _ in 0..count {
+            if column == 0 {
+                break;
+            }
+            self.term.move_backward_tabs(1);
+            let (_, now) = self.at();
+            column = if now == column { 0 } else { now };
+        }
+        if column != start {
+            self.place(line, column);
         }
     }
 
@@ -596,6 +603,9 @@ fn tidy(grid: &mut Grid<Cell>) {
         cursor.input_needs_wrap &= cursor.point.column == last;
     }
     for line in 0..clip(grid.screen_lines()) {
+        // The emulator clears a row only up to where it believes it was written to, and forgets that widening appended
+        // cells of another background: asked for its last cell to write, it counts the whole row as written.
+        let _ = grid[Line(line)].last_mut();
         mend(grid, Line(line));
     }
 }

@@ -16,7 +16,7 @@ mod repaint;
 mod sequences;
 mod skim;
 
-pub use self::answers::{PROGRAM_STATUS, answer};
+pub use self::answers::answer;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -103,7 +103,9 @@ impl Screen {
                 usize::try_from(lines).unwrap_or(usize::MAX),
             )
         }));
-        painted.unwrap_or_default().into_bytes()
+        let mut bytes = painted.unwrap_or_default().into_bytes();
+        bytes.extend(self.emulator.unfinished());
+        bytes
     }
 
     /// What a terminal that was sent a repaint, and live output since, must be sent to be as it was: primary screen,

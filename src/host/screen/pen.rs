@@ -173,6 +173,11 @@ impl Pen {
         Self { link: None, ..Self::of(cell) }
     }
 
+    #[cfg(test)]
+    pub(super) fn unlink(&mut self) {
+        self.link = None;
+    }
+
     /// One that only has a background, as erasing leaves behind.
     pub(super) fn background(color: Color) -> Self {
         Self { bg: color, ..Self::default() }

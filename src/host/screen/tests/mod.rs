@@ -1,3 +1,4 @@
+mod answers;
 mod generate;
 mod properties;
 mod snapshot;

@@ -30,6 +30,23 @@ proptest! {
     }
 
     #[test]
+    fn a_terminal_may_join_anywhere(bytes in writing(), at in any::<prop::sample::Index>()) {
+        let (before, after) = bytes.split_at(at.index(bytes.len() + 1));
+        let mut screen = shown(30, 8, before);
+        let mut joined = shown(30, 8, &screen.repaint(b"", 0));
+        // What REP would repeat cannot be told to a terminal.
+        joined.emulator.machine.last = screen.emulator.machine.last;
+        screen.push(after);
+        joined.push(after);
+        let (joined, screen) = (Snapshot::of(&mut joined).unlinked(), Snapshot::of(&mut screen).unlinked());
+        // Whether the last row goes on below the screen, which cannot be told, may show later.
+        let cells = |snapshot: &Snapshot| format!("{:?}", snapshot.primary.rows).replace("wraps=true", "wraps=false");
+        prop_assert_eq!(cells(&joined), cells(&screen));
+        prop_assert_eq!(joined.primary.cursor, screen.primary.cursor);
+        prop_assert_eq!((joined.region, joined.mode, joined.charset, joined.modes, joined.title), (screen.region, screen.mode, screen.charset, screen.modes, screen.title));
+    }
+
+    #[test]
     fn a_repaint_shows_the_same_on_a_used_terminal((size, steps) in program(), before in writing()) {
         let mut screen = run(size, &steps);
         let painted = screen.repaint(b"", 0);

@@ -127,4 +127,13 @@ impl Snapshot {
             tabs: machine.tab_stops(),
         }
     }
+
+    /// Without links: those without a name get one that differs from terminal to terminal.
+    pub(super) fn unlinked(mut self) -> Self {
+        for cell in self.primary.rows.iter_mut().flat_map(|row| &mut row.cells) {
+            cell.2.unlink();
+        }
+        self.primary.cursor.pen.unlink();
+        self
+    }
 }

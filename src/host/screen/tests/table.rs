@@ -623,6 +623,16 @@ fn erasing_keeps_the_background() {
     assert!(painted.contains("\x1b[1;4;44mab\x1b[0;44m\x1b[K\x1b[m"), "{}", painted.escape_default());
 }
 
+/// Rows that were cleared with a colour and then widened are cleared whole the next time.
+#[test]
+fn a_widened_row_is_cleared_whole() {
+    let mut screen = shown(4, 2, b"\x1b[41m\x1b[2J\x1b[m");
+    screen.resize(6, 2);
+    screen.push(b"\x1b[2J\x1b[H");
+    let text = screen.text();
+    assert_eq!(text.text, b"\n\n");
+}
+
 /// A program that sends combining characters for ever, or links, or titles, costs bounded memory.
 #[test]
 fn what_piles_up_is_bounded() {
