@@ -135,10 +135,6 @@ impl Host {
         for item in found {
             let Found::Query { query, end, .. } = item else { continue };
             if has_lead && *query != Query::Program {
-                if *query == Query::Primary {
-                    // The terminal's answer to this ends a program's questions: the offer must come before it.
-                    self.input.push(&self.pty, screen::PROGRAM_STATUS, now);
-                }
                 continue;
             }
             let end = (*end).clamp(fed, bytes.len());
