@@ -6,6 +6,7 @@
 //! | `e2e` | the programs as users run them, standalone and under a real `systemd --user` |
 //! | `fuzz` | what holds for any bytes from outside, on the seeds |
 //! | `host` | the host as it is: real terminals, the bare protocol |
+//! | `supervisor` | the supervisor as it is: the bare protocol, crashes, activation |
 //! | `tidy` | the rules of the source tree |
 #![allow(
     clippy::disallowed_methods,
@@ -17,5 +18,6 @@
 mod e2e;
 mod fuzz;
 mod host;
+mod supervisor;
 mod support;
 mod tidy;
