@@ -110,11 +110,8 @@ pub enum Step {
     Systemctl(Vec<&'static str>),
     /// Ask the supervisor that a command started to leave. Its sessions stay.
     TakeOver,
-    /// Shake hands through the socket. Where that was what started the supervisor, it is told to leave again.
-    Verify {
-        /// Nobody needs it yet.
-        and_leave: bool,
-    },
+    /// Shake hands through the socket, which starts the supervisor where it is not running.
+    Verify,
     /// Nothing; something to know.
     Note(String),
 }
@@ -128,7 +125,7 @@ impl fmt::Display for Step {
             Self::RemoveSocket(path) => write!(f, "remove the socket {} if nobody listens", path.display()),
             Self::Systemctl(arguments) => write!(f, "run systemctl --user {}", arguments.join(" ")),
             Self::TakeOver => write!(f, "ask the supervisor that runs to leave (its sessions stay)"),
-            Self::Verify { .. } => write!(f, "verify that the supervisor answers through the socket"),
+            Self::Verify => write!(f, "verify that the supervisor answers through the socket"),
             Self::Note(text) => write!(f, "note: {text}"),
         }
     }
@@ -146,7 +143,17 @@ pub struct Plan {
 impl Plan {
     /// Does it change anything?
     pub fn changes_nothing(&self) -> bool {
-        self.steps.iter().all(|step| matches!(step, Step::Note(_) | Step::Verify { .. }))
+        let stop = ["stop", super::unit::SERVICE];
+        self.steps.iter().all(|step| match step {
+            Step::Note(_) | Step::Verify => true,
+            // What the verification started.
+            Step::Systemctl(arguments) => *arguments == stop,
+            Step::Write { .. }
+            | Step::Remove(_)
+            | Step::RemoveEmpty(_)
+            | Step::RemoveSocket(_)
+            | Step::TakeOver => false,
+        })
     }
 }
 

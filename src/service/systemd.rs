@@ -8,7 +8,7 @@ use super::{Force, LaunchError, STOP_TIMEOUT, program};
 use crate::paths::Paths;
 use std::collections::VecDeque;
 use std::os::unix::fs::MetadataExt;
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::{Path, PathBuf};
 use std::pin::{Pin, pin};
 use std::process::Stdio;
@@ -39,15 +39,17 @@ pub struct Systemd {
     slots: Semaphore,
 }
 
-/// Does a user manager answer on its private socket, and does it see the same files as we do? In a container that shares
-/// the runtime folder it would look for our programs in another system.
+/// Does a user manager run here, and does it see the same files as we do? In a container that shares the runtime folder
+/// it would look for our programs in another system.
 pub(super) fn is_reachable(runtime: &Path) -> bool {
-    let Ok(stream) = UnixStream::connect(runtime.join("systemd/private")) else { return false };
-    let Ok(peer) = nix::sys::socket::getsockopt(&stream, nix::sys::socket::sockopt::PeerCredentials) else {
-        return false;
-    };
-    // Process 0 is one outside of our process namespace.
-    peer.pid() > 0 && same_files(peer.pid())
+    // A datagram socket: unlike the private one, where the manager logs every connection that says nothing.
+    let notify = UnixDatagram::unbound().and_then(|socket| socket.connect(runtime.join("systemd/notify")));
+    // The manager made the bus's socket, so that is whose credentials it shows. Process 0 is one outside of our
+    // process namespace.
+    let peer = UnixStream::connect(runtime.join("bus"))
+        .ok()
+        .and_then(|bus| nix::sys::socket::getsockopt(&bus, nix::sys::socket::sockopt::PeerCredentials).ok());
+    notify.is_ok() && peer.is_none_or(|peer| peer.pid() > 0 && same_files(peer.pid()))
 }
 
 fn same_files(pid: i32) -> bool {

@@ -118,9 +118,11 @@ impl Place {
         } else if runs_as_service && service_changes {
             steps.push(Step::Systemctl(vec!["restart", SERVICE]));
         }
-        // One that a command started has sessions, perhaps, that somebody should watch.
-        let needed = runs_as_service || (!listens && runs);
-        steps.push(Step::Verify { and_leave: !needed });
+        steps.push(Step::Verify);
+        // One that a command started has sessions, perhaps, that somebody should watch; nobody needs the other one yet.
+        if !runs_as_service && (listens || !runs) {
+            steps.push(Step::Systemctl(vec!["stop", SERVICE]));
+        }
         steps.extend(lingering(
             geteuid(),
             Path::new("/var/lib/systemd/linger"),
@@ -197,9 +199,10 @@ impl Place {
         }
         if !files.is_empty() {
             steps.append(&mut files);
-            for name in ["abide-session-.service.d", "abide.service.d", "sockets.target.wants", ""] {
+            for name in ["abide-session-.service.d", "abide.service.d", "sockets.target.wants"] {
                 steps.push(Step::RemoveEmpty(self.units.join(name)));
             }
+            steps.push(Step::RemoveEmpty(self.units.clone()));
             steps.extend(self.units.parent().map(|above| Step::RemoveEmpty(above.into())));
             steps.push(Step::Systemctl(vec!["daemon-reload"]));
         }
@@ -248,3 +251,6 @@ fn show(
         .show(unit, properties)
         .map_err(|complaint| InstallError::Systemctl { command: format!("show {unit}"), complaint })
 }
+
+#[cfg(test)]
+mod tests;

@@ -55,10 +55,7 @@ impl Plan {
                 .run(arguments)
                 .map_err(|complaint| InstallError::Systemctl { command: arguments.join(" "), complaint }),
             Step::TakeOver => self.take_over(supervisor),
-            Step::Verify { and_leave } => {
-                supervisor.greet().map_err(InstallError::Silent)?;
-                if *and_leave { supervisor.leave().map_err(InstallError::Silent) } else { Ok(()) }
-            }
+            Step::Verify => supervisor.greet().map(drop).map_err(InstallError::Silent),
             Step::Note(_) => Ok(()),
         }
     }
