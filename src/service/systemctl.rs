@@ -89,9 +89,12 @@ impl Systemctl {
             .env_remove("DBUS_SESSION_BUS_ADDRESS")
             .env("LC_ALL", "C");
         command.env("SYSTEMD_PAGER", "").env("SYSTEMD_COLORS", "0");
-        let output = command.output().map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => Complaint::NoProgram(program),
-            _ => Complaint::Spawn(program, error),
+        let output = command.output().map_err(|error| {
+            if error.kind() == io::ErrorKind::NotFound {
+                Complaint::NoProgram(program)
+            } else {
+                Complaint::Spawn(program, error)
+            }
         })?;
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());

@@ -335,12 +335,8 @@ async fn active_state(bus: &Connection, unit: &str) -> zbus::Result<String> {
 
 /// Is it the manager's error of this name?
 fn is_named(error: &zbus::Error, name: &str) -> bool {
-    match error {
-        zbus::Error::MethodError(full, _, _) => {
-            full.as_str().strip_prefix("org.freedesktop.systemd1.") == Some(name)
-        }
-        _ => false,
-    }
+    let zbus::Error::MethodError(full, _, _) = error else { return false };
+    full.as_str().strip_prefix("org.freedesktop.systemd1.") == Some(name)
 }
 
 fn explain(result: &str, unit: &str) -> String {

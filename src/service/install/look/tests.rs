@@ -197,14 +197,12 @@ fn folders_that_the_manager_does_not_know_are_told_to_the_service() {
     let mut paths = lab.paths();
     paths.state = "/big/state/abide".into();
     let plan = lab.place(&paths).plan_install(Path::new("/opt/abide/abided")).expect("a plan");
-    let told = plan.steps.iter().find_map(|step| match step {
-        Step::Write { path, text } if path.ends_with(FOLDERS) => Some(text.as_str()),
-        _ => None,
-    });
-    assert!(told.expect("a drop-in").ends_with("[Service]\nEnvironment=\"XDG_STATE_HOME=/big/state\"\n"));
+    lab.perform(&plan);
+    let told = std::fs::read_to_string(lab.units().join(FOLDERS)).expect("a drop-in");
+    assert!(told.ends_with("[Service]\nEnvironment=\"XDG_STATE_HOME=/big/state\"\n"), "{told}");
     lab.put("environment", &format!("HOME={}/home\nXDG_STATE_HOME=/big/state\n", lab.root.path().display()));
-    let plan = lab.place(&paths).plan_install(Path::new("/opt/abide/abided")).expect("a plan");
-    assert!(!plan.to_string().contains("XDG_STATE_HOME"), "the manager knows by itself");
+    lab.perform(&lab.place(&paths).plan_install(Path::new("/opt/abide/abided")).expect("a plan"));
+    assert!(!lab.units().join(FOLDERS).exists(), "the manager knows by itself");
 }
 
 #[test]
