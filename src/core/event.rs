@@ -208,6 +208,7 @@ pub struct Signals {
 
 /// Everything that can happen.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, and never kept")]
 pub enum Event {
     /// Once, first: what the disk and the runtime folder hold.
     Adopt {

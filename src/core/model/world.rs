@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const STARTING: usize = 2;
 
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "there are a handful of them, in a test")]
 enum Pending {
     Save(Box<Record>),
     Launch {
@@ -156,11 +157,9 @@ impl World {
                     self.open.contains_key(&ticket),
                     "{ticket:?} is answered after its last reply: {reply:?}"
                 );
-                if last && let Some(command) = self.open.remove(&ticket) {
-                    if let Reply::Error { .. } = reply {
-                        self.unsure.extend(asked_of(&command));
-                    }
-                }
+                let refused = matches!(reply, Reply::Error { .. });
+                let asked = if last { self.open.remove(&ticket) } else { None };
+                self.unsure.extend(asked.filter(|_| refused).iter().flat_map(asked_of));
             }
             Action::Journal(entry) => {
                 assert_eq!(entry.seq, self.journal.len() as u64 + 1, "numbers without gaps");
@@ -339,7 +338,7 @@ impl World {
                 if self.fleet.sessions.get(&id).is_some_and(|s| s.first) {
                     self.failed_runs.insert(id);
                 }
-                if how % 2 == 0 {
+                if how.is_multiple_of(2) {
                     self.disk.insert(id, *record);
                 }
                 self.handle(Event::SaveFailed { id, revision, message: "disk full".into() });
@@ -358,7 +357,12 @@ impl World {
                     self.failed_runs.insert(id);
                 }
                 let message = "no such command".to_owned();
-                self.handle(Event::StartFailed { id, generation, message, users_fault: how % 2 == 0 });
+                self.handle(Event::StartFailed {
+                    id,
+                    generation,
+                    message,
+                    users_fault: how.is_multiple_of(2),
+                });
             }
             Pending::Stop { id, generation } => {
                 if self.hosts.get(&id) == Some(&generation) {
@@ -439,8 +443,10 @@ impl World {
         let n = self.wants.len() + 1;
         let id = id_of(which % n);
         // Nothing that contradicts what is true: a shell may be late, but it does not lie about the living.
-        let about_live = self.hosts.get(&id) == Some(&generation) || self.launching(id) == Some(generation);
-        if about_live {
+        let untold = self.pending.iter().any(|p| {
+            matches!(p, Pending::News(Event::Exited { id: i, generation: g, .. }) if *i == id && *g == generation)
+        });
+        if untold || self.hosts.get(&id) == Some(&generation) || self.launching(id) == Some(generation) {
             return;
         }
         let event = match what % 5 {
