@@ -157,30 +157,33 @@ impl Fleet {
             self.journal_end(id);
             return;
         }
-        if s.respawning() {
+        // An order that was kept or withdrawn has the environment that a start needs.
+        let startable = !trace.withdrawn.is_empty() || !trace.taken.is_empty();
+        let may_have_run = s.record.host.is_some() || trace.taken.contains(&start);
+        if s.respawning() && startable {
             // A respawn under way, and what it was to end is over: only the start is left.
-            s.end(now, lost("it was being respawned"));
+            if may_have_run {
+                s.end(now, lost("it was being respawned"));
+            }
             return;
         }
-        if pending && !trace.taken.contains(&start) {
-            if trace.withdrawn.contains(&start) {
-                s.record.generation += 1;
-                return;
+        if startable && !may_have_run {
+            match trace.withdrawn.contains(&start) {
+                true => s.record.generation += 1,
+                // The order of this start was never written, and that of the one before is there.
+                false => s.record.start = start.saturating_sub(1),
             }
-            if !trace.withdrawn.is_empty() || !trace.taken.is_empty() {
-                // The order of this start was never written, but the environment of the one before is there.
-                s.record.start = s.record.start.saturating_sub(1);
-                return;
-            }
+            return;
         }
-        let exit = match pending && !trace.taken.contains(&start) {
-            true => Exit {
+        s.record.start = s.record.generation;
+        let exit = match may_have_run {
+            true => lost("its host vanished while no supervisor ran"),
+            false => Exit {
                 cause: NEVER_STARTED.into(),
                 message: "the supervisor was ended before it could start this".into(),
                 ended_ms: now.wall_ms,
                 ..Exit::default()
             },
-            false => lost("its host vanished while no supervisor ran"),
         };
         s.end(now, exit);
         self.journal_end(id);

@@ -59,8 +59,8 @@ impl Session {
     }
 
     fn reached(&self, goal: Goal) -> Option<Result<(), Problem>> {
-        let unsaved = || {
-            let message = format!("{} is changed, but not on disk: {}", self.record.name, self.saves.error);
+        let unsaved = |what| {
+            let message = format!("{} is {what}, but not on disk: {}", self.record.name, self.saves.error);
             Problem::new(ErrorKind::Failed, message, "it is tried again; free disk space")
         };
         match goal {
@@ -71,10 +71,14 @@ impl Session {
                     Phase::Waiting { .. } | Phase::Launching | Phase::Alive => self.record.start > start,
                     Phase::Stopping { live, .. } => live > start,
                 };
-                (over && self.saves.durable.max(self.saves.failed) >= revision).then_some(Ok(()))
+                match (over, self.saves.durable >= revision, self.saves.failed >= revision) {
+                    (true, true, _) => Some(Ok(())),
+                    (true, false, true) => Some(Err(unsaved("stopped"))),
+                    (true, false, false) | (false, _, _) => None,
+                }
             }
             Goal::Saved(revision) if self.saves.durable >= revision => Some(Ok(())),
-            Goal::Saved(revision) => (self.saves.failed >= revision).then(|| Err(unsaved())),
+            Goal::Saved(revision) => (self.saves.failed >= revision).then(|| Err(unsaved("changed"))),
             Goal::Removed => None,
         }
     }
