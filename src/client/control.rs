@@ -202,16 +202,32 @@ impl Control {
         parse(&payload)
     }
 
-    /// Asks and reads the one answer.
+    /// Asks and reads the one answer; a list's parts are put together.
     ///
     /// # Errors
     /// [`ControlError`], a refusal included.
     pub fn ask(&mut self, command: Command, context: Option<Context>) -> Result<Reply, ControlError> {
         let tag = self.begin(command, context)?;
+        let mut parts = Vec::new();
         loop {
             let answer = self.answer()?;
-            if answer.tag == tag && answer.last {
-                return accepted(answer.reply);
+            if answer.tag != tag {
+                continue;
+            }
+            match accepted(answer.reply)? {
+                Reply::List { sessions } => {
+                    parts.extend(sessions);
+                    if answer.last {
+                        return Ok(Reply::List { sessions: parts });
+                    }
+                }
+                reply if answer.last => return Ok(reply),
+                Reply::Done { .. }
+                | Reply::Session { .. }
+                | Reply::Why { .. }
+                | Reply::Event { .. }
+                | Reply::Daemon { .. }
+                | Reply::Error { .. } => {}
             }
         }
     }

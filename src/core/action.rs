@@ -100,16 +100,17 @@ pub struct View {
 
 /// Answers of the supervisor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "is", rename_all = "kebab-case")]
+// Named from outside: a tag among the fields would have a reader buffer the whole list before it understands it.
+#[serde(rename_all = "kebab-case")]
 pub enum Reply {
     /// Done; per target where there are several.
     Done {
         /// Sessions that it was done to.
         sessions: Vec<View>,
     },
-    /// A list, oldest first.
+    /// A list, oldest first, in one or more answers.
     List {
-        /// The sessions.
+        /// The next sessions of it.
         sessions: Vec<View>,
     },
     /// One session.

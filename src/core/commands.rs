@@ -14,6 +14,9 @@ use super::session::{Phase, Session};
 use super::text::Text;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Sessions in one part of a list.
+const LIST_PART: usize = 128;
+
 impl Fleet {
     pub(super) fn command(
         &mut self,
@@ -232,8 +235,13 @@ impl Fleet {
             .filter(|s| cwd.is_none_or(|folder| below(&s.record.cwd.0, &folder.0)))
             .collect();
         listed.sort_by_key(|s| (s.record.times.created_ms, s.id()));
-        let sessions = listed.into_iter().map(Session::view).collect();
-        self.reply(ticket, Reply::List { sessions }, true);
+        // In parts: a list of any length fits into frames of bounded size.
+        let parts = listed.len().div_ceil(LIST_PART).max(1);
+        let mut views = listed.into_iter().map(Session::view).collect::<Vec<_>>().into_iter();
+        for part in 1..=parts {
+            let sessions = views.by_ref().take(LIST_PART).collect();
+            self.reply(ticket, Reply::List { sessions }, part == parts);
+        }
     }
 
     fn show_one(&mut self, ticket: Ticket, target: &str) -> Result<(), Problem> {
