@@ -105,7 +105,9 @@ pub fn run(
         socket,
         inbox,
         keyboard,
-        screen: Screen { out: own, pending: Vec::new(), written: 0 },
+        // What the terminal shows now scrolls off into its own scrollback, and not a line more: from wherever the
+        // cursor is, so many line feeds bring the line above it just past the top.
+        screen: Screen { out: own, pending: b"\r\n".repeat(usize::from(rows) - 1), written: 0 },
         recogniser: Recogniser::new(options.detach.clone()),
         to_host: attach.frame(),
         read_only: options.read_only,
