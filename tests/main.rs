@@ -3,6 +3,7 @@
 //! | Module | Holds |
 //! |---|---|
 //! | `support` | what tests stand on: a home of their own, a runner, terminals, a user manager |
+//! | `cli` | the command line: help, examples, mistakes, terminals |
 //! | `e2e` | the programs as users run them, standalone and under a real `systemd --user` |
 //! | `fuzz` | what holds for any bytes from outside, on the seeds |
 //! | `host` | the host as it is: real terminals, the bare protocol |
@@ -15,6 +16,7 @@
     reason = "tests are a shell of their own: they start programs, read clocks and talk to people"
 )]
 
+mod cli;
 mod e2e;
 mod fuzz;
 mod host;

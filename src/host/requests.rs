@@ -190,7 +190,7 @@ impl Host {
             }
             return;
         }
-        if !read_only {
+        if !read_only || self.nobody_types() {
             self.set_size((cols, rows));
         }
         self.screen.settle();
@@ -262,7 +262,14 @@ impl Host {
             terminal.active = self.activity;
             self.set_size((cols, rows));
             self.reporter.may_have_changed(now);
+        } else if self.nobody_types() {
+            self.set_size((cols, rows));
         }
+    }
+
+    /// While nobody attached may type, who only looks should see all of the screen.
+    fn nobody_types(&self) -> bool {
+        !self.clients.iter().filter(|c| !c.gone).filter_map(Client::terminal).any(|t| !t.read_only)
     }
 
     fn set_size(&mut self, size: (u16, u16)) {

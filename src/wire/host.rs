@@ -38,7 +38,7 @@ pub enum Request {
         cols: u16,
         /// See `cols`.
         rows: u16,
-        /// It only looks: its input and its size are ignored.
+        /// It only looks: its input is ignored, and its size while somebody is attached who may type.
         read_only: bool,
         /// Lines of scrollback to print first, at most; 0 for none.
         scrollback: u32,

@@ -1,0 +1,192 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_abide_global_optspecs
+    string join \n h/help V/version
+end
+
+function __fish_abide_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_abide_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_abide_using_subcommand
+    set -l cmd (__fish_abide_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c abide -n "__fish_abide_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c abide -n "__fish_abide_needs_command" -s V -l version -d 'Print version'
+complete -c abide -n "__fish_abide_needs_command" -f -a "run" -d 'Start a session in the background'
+complete -c abide -n "__fish_abide_needs_command" -f -a "attach" -d 'Open a session in this terminal'
+complete -c abide -n "__fish_abide_needs_command" -f -a "a" -d 'Open a session in this terminal'
+complete -c abide -n "__fish_abide_needs_command" -f -a "peek" -d 'Show a session\'s screen as it is now, without attaching'
+complete -c abide -n "__fish_abide_needs_command" -f -a "logs" -d 'Show a session\'s output, also of one that has ended'
+complete -c abide -n "__fish_abide_needs_command" -f -a "send" -d 'Type text into a session, and Enter after it'
+complete -c abide -n "__fish_abide_needs_command" -f -a "wait" -d 'Wait until a session\'s turn is over, or until it is in a given state'
+complete -c abide -n "__fish_abide_needs_command" -f -a "ls" -d 'List the sessions'
+complete -c abide -n "__fish_abide_needs_command" -f -a "ps" -d 'List the sessions'
+complete -c abide -n "__fish_abide_needs_command" -f -a "agents" -d 'List the sessions'
+complete -c abide -n "__fish_abide_needs_command" -f -a "list" -d 'List the sessions'
+complete -c abide -n "__fish_abide_needs_command" -f -a "show" -d 'Show all that is known of one session'
+complete -c abide -n "__fish_abide_needs_command" -f -a "stop" -d 'End the processes of sessions. They stay listed, with their output'
+complete -c abide -n "__fish_abide_needs_command" -f -a "kill" -d 'End the processes of sessions. They stay listed, with their output'
+complete -c abide -n "__fish_abide_needs_command" -f -a "respawn" -d 'Start sessions again: an agent where it left off, a plain command anew'
+complete -c abide -n "__fish_abide_needs_command" -f -a "rm" -d 'Remove sessions: the process is ended, and the record and the output are deleted'
+complete -c abide -n "__fish_abide_needs_command" -f -a "pin" -d 'Keep sessions running, however long they are idle'
+complete -c abide -n "__fish_abide_needs_command" -f -a "unpin" -d 'Undo `abide pin`'
+complete -c abide -n "__fish_abide_needs_command" -f -a "rename" -d 'Give a session another name'
+complete -c abide -n "__fish_abide_needs_command" -f -a "why" -d 'Explain a session\'s state: the evidence, and the rule that it led to'
+complete -c abide -n "__fish_abide_needs_command" -f -a "events" -d 'What happened, as numbered events: starts, states, ends, who asked'
+complete -c abide -n "__fish_abide_needs_command" -f -a "daemon" -d 'The supervisor: what it does now, and how to make it leave or show its log'
+complete -c abide -n "__fish_abide_needs_command" -f -a "install" -d 'Install the supervisor as a service of your user manager (systemd)'
+complete -c abide -n "__fish_abide_needs_command" -f -a "uninstall" -d 'Take away what `abide install` did'
+complete -c abide -n "__fish_abide_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c abide -n "__fish_abide_needs_command" -f -a "man" -d 'Print the manual page, of abide or of one of its commands'
+complete -c abide -n "__fish_abide_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c abide -n "__fish_abide_using_subcommand run" -s n -l name -d 'A name, to use instead of the id' -r
+complete -c abide -n "__fish_abide_using_subcommand run" -l agent -d 'The agent\'s profile [default: `agent` of the settings, claude]' -r
+complete -c abide -n "__fish_abide_using_subcommand run" -l cwd -d 'Working directory [default: this one]' -r -f -a "(__fish_complete_directories)"
+complete -c abide -n "__fish_abide_using_subcommand run" -l env -d 'Pass this variable on, even where it would be left out; its value is this shell\'s' -r
+complete -c abide -n "__fish_abide_using_subcommand run" -l env-file -d 'Set the variables of this file: a NAME=value a line, # for comments' -r -F
+complete -c abide -n "__fish_abide_using_subcommand run" -l pin -d 'Keep it running, however long it is idle'
+complete -c abide -n "__fish_abide_using_subcommand run" -l attach -d 'Attach to it at once'
+complete -c abide -n "__fish_abide_using_subcommand run" -l json -d 'Print the session as JSON: one object as in `abide ls --json`'
+complete -c abide -n "__fish_abide_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c abide -n "__fish_abide_using_subcommand attach" -l detach-key -d 'What detaches: a chord like `ctrl-q`, or one and a key like `ctrl-\\ d`; `none` for nothing' -r
+complete -c abide -n "__fish_abide_using_subcommand attach" -s r -l read-only -d 'Only look: nothing that is typed reaches it'
+complete -c abide -n "__fish_abide_using_subcommand attach" -l no-scrollback -d 'Only the screen, without the lines above it'
+complete -c abide -n "__fish_abide_using_subcommand attach" -s q -l quiet -d 'No remarks before and after'
+complete -c abide -n "__fish_abide_using_subcommand attach" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c abide -n "__fish_abide_using_subcommand a" -l detach-key -d 'What detaches: a chord like `ctrl-q`, or one and a key like `ctrl-\\ d`; `none` for nothing' -r
+complete -c abide -n "__fish_abide_using_subcommand a" -s r -l read-only -d 'Only look: nothing that is typed reaches it'
+complete -c abide -n "__fish_abide_using_subcommand a" -l no-scrollback -d 'Only the screen, without the lines above it'
+complete -c abide -n "__fish_abide_using_subcommand a" -s q -l quiet -d 'No remarks before and after'
+complete -c abide -n "__fish_abide_using_subcommand a" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c abide -n "__fish_abide_using_subcommand peek" -l color -d 'With colours, also where standard output is no terminal'
+complete -c abide -n "__fish_abide_using_subcommand peek" -l json -d 'As JSON: id, live, cols, rows, cursor (column and row, from 0; while live), lines'
+complete -c abide -n "__fish_abide_using_subcommand peek" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c abide -n "__fish_abide_using_subcommand logs" -l since -d 'From this byte on' -r
+complete -c abide -n "__fish_abide_using_subcommand logs" -s n -l lines -d 'So many of the last lines' -r
+complete -c abide -n "__fish_abide_using_subcommand logs" -l grep -d 'Only lines in which this regular expression is found' -r
+complete -c abide -n "__fish_abide_using_subcommand logs" -s f -l follow -d 'Stay, and print what comes, until the session ends'
+complete -c abide -n "__fish_abide_using_subcommand logs" -l plain -d 'Without escape sequences; lines that were overwritten, as progress bars are, as they were in the end'
+complete -c abide -n "__fish_abide_using_subcommand logs" -l raw -d 'Every byte as it was written, to a terminal too'
+complete -c abide -n "__fish_abide_using_subcommand logs" -l offsets -d 'At the end, tell on standard error where to go on'
+complete -c abide -n "__fish_abide_using_subcommand logs" -l json -d 'As JSON, an object a line'
+complete -c abide -n "__fish_abide_using_subcommand logs" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c abide -n "__fish_abide_using_subcommand send" -l no-enter -d 'Without Enter at the end'
+complete -c abide -n "__fish_abide_using_subcommand send" -l keys -d 'As single keys rather than as a paste: control characters act'
+complete -c abide -n "__fish_abide_using_subcommand send" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c abide -n "__fish_abide_using_subcommand wait" -l for -d 'A state to wait for; may be repeated' -r -f -a "queued\t''
+starting\t''
+working\t''
+blocked\t''
+idle\t''
+done\t''
+failed\t''
+stopped\t''
+parked\t''"
+complete -c abide -n "__fish_abide_using_subcommand wait" -l timeout -d 'Give up after this time, as `90s`, `10m`, `1h`' -r
+complete -c abide -n "__fish_abide_using_subcommand wait" -l json -d 'Print the session as JSON: one object as in `abide ls --json`'
+complete -c abide -n "__fish_abide_using_subcommand wait" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c abide -n "__fish_abide_using_subcommand ls" -l cwd -d 'Only sessions whose working directory is this, or below' -r -f -a "(__fish_complete_directories)"
+complete -c abide -n "__fish_abide_using_subcommand ls" -l json -d 'As JSON: one array'
+complete -c abide -n "__fish_abide_using_subcommand ls" -s a -l all -d 'Sessions that are over, too'
+complete -c abide -n "__fish_abide_using_subcommand ls" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c abide -n "__fish_abide_using_subcommand ps" -l cwd -d 'Only sessions whose working directory is this, or below' -r -f -a "(__fish_complete_directories)"
+complete -c abide -n "__fish_abide_using_subcommand ps" -l json -d 'As JSON: one array'
+complete -c abide -n "__fish_abide_using_subcommand ps" -s a -l all -d 'Sessions that are over, too'
+complete -c abide -n "__fish_abide_using_subcommand ps" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c abide -n "__fish_abide_using_subcommand agents" -l cwd -d 'Only sessions whose working directory is this, or below' -r -f -a "(__fish_complete_directories)"
+complete -c abide -n "__fish_abide_using_subcommand agents" -l json -d 'As JSON: one array'
+complete -c abide -n "__fish_abide_using_subcommand agents" -s a -l all -d 'Sessions that are over, too'
+complete -c abide -n "__fish_abide_using_subcommand agents" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c abide -n "__fish_abide_using_subcommand list" -l cwd -d 'Only sessions whose working directory is this, or below' -r -f -a "(__fish_complete_directories)"
+complete -c abide -n "__fish_abide_using_subcommand list" -l json -d 'As JSON: one array'
+complete -c abide -n "__fish_abide_using_subcommand list" -s a -l all -d 'Sessions that are over, too'
+complete -c abide -n "__fish_abide_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c abide -n "__fish_abide_using_subcommand show" -l json -d 'As JSON: one object'
+complete -c abide -n "__fish_abide_using_subcommand show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c abide -n "__fish_abide_using_subcommand stop" -l grace -d 'How long the program may take to end by itself [default: `stop_grace` of the settings]' -r
+complete -c abide -n "__fish_abide_using_subcommand stop" -l all -d 'All that have a process'
+complete -c abide -n "__fish_abide_using_subcommand stop" -l json -d 'As JSON: an array as of `abide ls --json`'
+complete -c abide -n "__fish_abide_using_subcommand stop" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c abide -n "__fish_abide_using_subcommand kill" -l grace -d 'How long the program may take to end by itself [default: `stop_grace` of the settings]' -r
+complete -c abide -n "__fish_abide_using_subcommand kill" -l all -d 'All that have a process'
+complete -c abide -n "__fish_abide_using_subcommand kill" -l json -d 'As JSON: an array as of `abide ls --json`'
+complete -c abide -n "__fish_abide_using_subcommand kill" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c abide -n "__fish_abide_using_subcommand respawn" -l all -d 'All that have a process'
+complete -c abide -n "__fish_abide_using_subcommand respawn" -l json -d 'As JSON: an array as of `abide ls --json`'
+complete -c abide -n "__fish_abide_using_subcommand respawn" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c abide -n "__fish_abide_using_subcommand rm" -l json -d 'As JSON: an array as of `abide ls --json`'
+complete -c abide -n "__fish_abide_using_subcommand rm" -s h -l help -d 'Print help'
+complete -c abide -n "__fish_abide_using_subcommand pin" -s h -l help -d 'Print help'
+complete -c abide -n "__fish_abide_using_subcommand unpin" -s h -l help -d 'Print help'
+complete -c abide -n "__fish_abide_using_subcommand rename" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c abide -n "__fish_abide_using_subcommand why" -l json -d 'As JSON: an object of `session` (as in `abide ls --json`) and `reasons`'
+complete -c abide -n "__fish_abide_using_subcommand why" -s h -l help -d 'Print help'
+complete -c abide -n "__fish_abide_using_subcommand events" -l since -d 'Only those after this number' -r
+complete -c abide -n "__fish_abide_using_subcommand events" -s f -l follow -d 'Stay, and print what happens'
+complete -c abide -n "__fish_abide_using_subcommand events" -l json -d 'As JSON, an object a line'
+complete -c abide -n "__fish_abide_using_subcommand events" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c abide -n "__fish_abide_using_subcommand daemon; and not __fish_seen_subcommand_from status run stop logs help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c abide -n "__fish_abide_using_subcommand daemon; and not __fish_seen_subcommand_from status run stop logs help" -f -a "status" -d 'Tell whether a supervisor runs, without ever starting one'
+complete -c abide -n "__fish_abide_using_subcommand daemon; and not __fish_seen_subcommand_from status run stop logs help" -f -a "run" -d 'Run the supervisor in this terminal, instead of in the background'
+complete -c abide -n "__fish_abide_using_subcommand daemon; and not __fish_seen_subcommand_from status run stop logs help" -f -a "stop" -d 'Make the supervisor leave. No session ends; the next command starts it again'
+complete -c abide -n "__fish_abide_using_subcommand daemon; and not __fish_seen_subcommand_from status run stop logs help" -f -a "logs" -d 'Show the supervisor\'s log: from the journal, or from its file where there is no journal'
+complete -c abide -n "__fish_abide_using_subcommand daemon; and not __fish_seen_subcommand_from status run stop logs help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c abide -n "__fish_abide_using_subcommand daemon; and __fish_seen_subcommand_from status" -l json -d 'As JSON: one object'
+complete -c abide -n "__fish_abide_using_subcommand daemon; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c abide -n "__fish_abide_using_subcommand daemon; and __fish_seen_subcommand_from run" -s h -l help -d 'Print help'
+complete -c abide -n "__fish_abide_using_subcommand daemon; and __fish_seen_subcommand_from stop" -s h -l help -d 'Print help'
+complete -c abide -n "__fish_abide_using_subcommand daemon; and __fish_seen_subcommand_from logs" -s n -l lines -d 'So many of the last lines' -r
+complete -c abide -n "__fish_abide_using_subcommand daemon; and __fish_seen_subcommand_from logs" -s f -l follow -d 'Stay, and print what comes'
+complete -c abide -n "__fish_abide_using_subcommand daemon; and __fish_seen_subcommand_from logs" -s h -l help -d 'Print help'
+complete -c abide -n "__fish_abide_using_subcommand daemon; and __fish_seen_subcommand_from help" -f -a "status" -d 'Tell whether a supervisor runs, without ever starting one'
+complete -c abide -n "__fish_abide_using_subcommand daemon; and __fish_seen_subcommand_from help" -f -a "run" -d 'Run the supervisor in this terminal, instead of in the background'
+complete -c abide -n "__fish_abide_using_subcommand daemon; and __fish_seen_subcommand_from help" -f -a "stop" -d 'Make the supervisor leave. No session ends; the next command starts it again'
+complete -c abide -n "__fish_abide_using_subcommand daemon; and __fish_seen_subcommand_from help" -f -a "logs" -d 'Show the supervisor\'s log: from the journal, or from its file where there is no journal'
+complete -c abide -n "__fish_abide_using_subcommand daemon; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c abide -n "__fish_abide_using_subcommand install" -l dry-run -d 'Only show what would be done'
+complete -c abide -n "__fish_abide_using_subcommand install" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c abide -n "__fish_abide_using_subcommand uninstall" -l dry-run -d 'Only show what would be done'
+complete -c abide -n "__fish_abide_using_subcommand uninstall" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c abide -n "__fish_abide_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c abide -n "__fish_abide_using_subcommand man" -l dir -d 'Write all pages into this folder instead' -r -f -a "(__fish_complete_directories)"
+complete -c abide -n "__fish_abide_using_subcommand man" -s h -l help -d 'Print help'
+complete -c abide -n "__fish_abide_using_subcommand help; and not __fish_seen_subcommand_from run attach peek logs send wait ls show stop respawn rm pin unpin rename why events daemon install uninstall completions man help" -f -a "run" -d 'Start a session in the background'
+complete -c abide -n "__fish_abide_using_subcommand help; and not __fish_seen_subcommand_from run attach peek logs send wait ls show stop respawn rm pin unpin rename why events daemon install uninstall completions man help" -f -a "attach" -d 'Open a session in this terminal'
+complete -c abide -n "__fish_abide_using_subcommand help; and not __fish_seen_subcommand_from run attach peek logs send wait ls show stop respawn rm pin unpin rename why events daemon install uninstall completions man help" -f -a "peek" -d 'Show a session\'s screen as it is now, without attaching'
+complete -c abide -n "__fish_abide_using_subcommand help; and not __fish_seen_subcommand_from run attach peek logs send wait ls show stop respawn rm pin unpin rename why events daemon install uninstall completions man help" -f -a "logs" -d 'Show a session\'s output, also of one that has ended'
+complete -c abide -n "__fish_abide_using_subcommand help; and not __fish_seen_subcommand_from run attach peek logs send wait ls show stop respawn rm pin unpin rename why events daemon install uninstall completions man help" -f -a "send" -d 'Type text into a session, and Enter after it'
+complete -c abide -n "__fish_abide_using_subcommand help; and not __fish_seen_subcommand_from run attach peek logs send wait ls show stop respawn rm pin unpin rename why events daemon install uninstall completions man help" -f -a "wait" -d 'Wait until a session\'s turn is over, or until it is in a given state'
+complete -c abide -n "__fish_abide_using_subcommand help; and not __fish_seen_subcommand_from run attach peek logs send wait ls show stop respawn rm pin unpin rename why events daemon install uninstall completions man help" -f -a "ls" -d 'List the sessions'
+complete -c abide -n "__fish_abide_using_subcommand help; and not __fish_seen_subcommand_from run attach peek logs send wait ls show stop respawn rm pin unpin rename why events daemon install uninstall completions man help" -f -a "show" -d 'Show all that is known of one session'
+complete -c abide -n "__fish_abide_using_subcommand help; and not __fish_seen_subcommand_from run attach peek logs send wait ls show stop respawn rm pin unpin rename why events daemon install uninstall completions man help" -f -a "stop" -d 'End the processes of sessions. They stay listed, with their output'
+complete -c abide -n "__fish_abide_using_subcommand help; and not __fish_seen_subcommand_from run attach peek logs send wait ls show stop respawn rm pin unpin rename why events daemon install uninstall completions man help" -f -a "respawn" -d 'Start sessions again: an agent where it left off, a plain command anew'
+complete -c abide -n "__fish_abide_using_subcommand help; and not __fish_seen_subcommand_from run attach peek logs send wait ls show stop respawn rm pin unpin rename why events daemon install uninstall completions man help" -f -a "rm" -d 'Remove sessions: the process is ended, and the record and the output are deleted'
+complete -c abide -n "__fish_abide_using_subcommand help; and not __fish_seen_subcommand_from run attach peek logs send wait ls show stop respawn rm pin unpin rename why events daemon install uninstall completions man help" -f -a "pin" -d 'Keep sessions running, however long they are idle'
+complete -c abide -n "__fish_abide_using_subcommand help; and not __fish_seen_subcommand_from run attach peek logs send wait ls show stop respawn rm pin unpin rename why events daemon install uninstall completions man help" -f -a "unpin" -d 'Undo `abide pin`'
+complete -c abide -n "__fish_abide_using_subcommand help; and not __fish_seen_subcommand_from run attach peek logs send wait ls show stop respawn rm pin unpin rename why events daemon install uninstall completions man help" -f -a "rename" -d 'Give a session another name'
+complete -c abide -n "__fish_abide_using_subcommand help; and not __fish_seen_subcommand_from run attach peek logs send wait ls show stop respawn rm pin unpin rename why events daemon install uninstall completions man help" -f -a "why" -d 'Explain a session\'s state: the evidence, and the rule that it led to'
+complete -c abide -n "__fish_abide_using_subcommand help; and not __fish_seen_subcommand_from run attach peek logs send wait ls show stop respawn rm pin unpin rename why events daemon install uninstall completions man help" -f -a "events" -d 'What happened, as numbered events: starts, states, ends, who asked'
+complete -c abide -n "__fish_abide_using_subcommand help; and not __fish_seen_subcommand_from run attach peek logs send wait ls show stop respawn rm pin unpin rename why events daemon install uninstall completions man help" -f -a "daemon" -d 'The supervisor: what it does now, and how to make it leave or show its log'
+complete -c abide -n "__fish_abide_using_subcommand help; and not __fish_seen_subcommand_from run attach peek logs send wait ls show stop respawn rm pin unpin rename why events daemon install uninstall completions man help" -f -a "install" -d 'Install the supervisor as a service of your user manager (systemd)'
+complete -c abide -n "__fish_abide_using_subcommand help; and not __fish_seen_subcommand_from run attach peek logs send wait ls show stop respawn rm pin unpin rename why events daemon install uninstall completions man help" -f -a "uninstall" -d 'Take away what `abide install` did'
+complete -c abide -n "__fish_abide_using_subcommand help; and not __fish_seen_subcommand_from run attach peek logs send wait ls show stop respawn rm pin unpin rename why events daemon install uninstall completions man help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c abide -n "__fish_abide_using_subcommand help; and not __fish_seen_subcommand_from run attach peek logs send wait ls show stop respawn rm pin unpin rename why events daemon install uninstall completions man help" -f -a "man" -d 'Print the manual page, of abide or of one of its commands'
+complete -c abide -n "__fish_abide_using_subcommand help; and not __fish_seen_subcommand_from run attach peek logs send wait ls show stop respawn rm pin unpin rename why events daemon install uninstall completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c abide -n "__fish_abide_using_subcommand help; and __fish_seen_subcommand_from daemon" -f -a "status" -d 'Tell whether a supervisor runs, without ever starting one'
+complete -c abide -n "__fish_abide_using_subcommand help; and __fish_seen_subcommand_from daemon" -f -a "run" -d 'Run the supervisor in this terminal, instead of in the background'
+complete -c abide -n "__fish_abide_using_subcommand help; and __fish_seen_subcommand_from daemon" -f -a "stop" -d 'Make the supervisor leave. No session ends; the next command starts it again'
+complete -c abide -n "__fish_abide_using_subcommand help; and __fish_seen_subcommand_from daemon" -f -a "logs" -d 'Show the supervisor\'s log: from the journal, or from its file where there is no journal'
