@@ -7,7 +7,7 @@ use crate::core::environment;
 use crate::core::id::SessionId;
 use crate::core::text::Text;
 use crate::paths::Paths;
-use crate::service::Manager;
+use crate::service::{LaunchError, Manager, Prepared};
 use crate::wire::control::Context;
 use crate::wire::host::Birth;
 use crate::wire::order::{Limit, StartOrder};
@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 /// How long a host may take from its launch to its report. A loaded machine needs seconds; the order stays withdrawn
 /// after that, so the start cannot happen later.
@@ -83,6 +84,9 @@ pub(super) fn lay_out(
     written.map_err(|e| format!("its start order cannot be written: {e}"))
 }
 
+/// A host that is being started, and takes no order yet. Dropped, it leaves without a trace.
+pub(super) type Preparation = JoinHandle<Result<Prepared, LaunchError>>;
+
 /// One start under way.
 pub(super) struct Launch {
     pub(super) id: SessionId,
@@ -90,6 +94,8 @@ pub(super) struct Launch {
     pub(super) paths: Paths,
     pub(super) manager: Arc<Manager>,
     pub(super) inputs: Inputs,
+    /// A host that was started while the record was made durable.
+    pub(super) prepared: Option<Preparation>,
     /// Resolves when the host has reported.
     pub(super) outcome: oneshot::Receiver<()>,
 }
@@ -97,8 +103,14 @@ pub(super) struct Launch {
 impl Launch {
     /// Has the host started, and sees to it that the start has an outcome.
     pub(super) async fn run(self) {
-        let Self { id, generation, paths, manager, inputs, outcome } = self;
-        if let Err(error) = manager.launch_host(&paths, &id.to_string()).await {
+        let Self { id, generation, paths, manager, inputs, prepared, outcome } = self;
+        let name = id.to_string();
+        let prepared = match prepared {
+            // One that could not be prepared is launched: that tells why, if it fails again.
+            Some(task) => task.await.ok().and_then(Result::ok).unwrap_or(Prepared::Nothing),
+            None => Prepared::Nothing,
+        };
+        if let Err(error) = manager.release(prepared, &paths, &name).await {
             // Without an engine there is nobody who waits, here and below.
             _ = inputs.send(Input::NotLaunched { id, generation, error: error.to_string() });
         }

@@ -2,7 +2,7 @@
 
 use super::connection::answer;
 use super::input::{Asked, Input, Inputs};
-use super::launch::{self, Launch, Start};
+use super::launch::{self, Launch, Preparation, Start};
 use super::links::{Link, Watch};
 use super::orders::Orders;
 use super::outbox::Outbox;
@@ -13,6 +13,7 @@ use crate::core::action::{Action, Entry, Reply};
 use crate::core::environment;
 use crate::core::event::{Command, Event, Ticket};
 use crate::core::id::SessionId;
+use crate::core::record::{Desired, Record, State};
 use crate::core::text::Text;
 use crate::paths::Paths;
 use crate::service::{Force, Manager, notify};
@@ -35,6 +36,8 @@ pub(super) struct Hands {
     pub(super) inputs: Inputs,
     tickets: HashMap<Ticket, Open>,
     links: HashMap<(SessionId, u64), Watched>,
+    /// Hosts that wait for their record to be durable.
+    prepared: HashMap<SessionId, Preparation>,
     /// Starts of which neither a birth nor a failure was heard. Dropping the sender ends the wait for it.
     starting: HashMap<(SessionId, u64), oneshot::Sender<()>>,
     /// The core wants to leave; `true` where a client asked for it.
@@ -75,6 +78,7 @@ impl Hands {
             inputs,
             tickets: HashMap::new(),
             links: HashMap::new(),
+            prepared: HashMap::new(),
             starting: HashMap::new(),
             leave: None,
         }
@@ -113,12 +117,18 @@ impl Hands {
     /// Does what the core decided.
     pub(super) fn perform(&mut self, action: Action) {
         match action {
-            Action::Save(record) => self.writer.save(record),
+            Action::Save(record) => {
+                self.prepare(&record);
+                self.writer.save(record);
+            }
             Action::Launch { id, generation, argv, cwd, environment } => {
                 self.launch(id, generation, &argv, &cwd, environment);
             }
             Action::Stop { id, generation, grace_ms } => self.stop(id, generation, grace_ms),
-            Action::Remove { id } => self.writer.remove(id),
+            Action::Remove { id } => {
+                self.prepared.remove(&id);
+                self.writer.remove(id);
+            }
             Action::Reply { ticket, reply, last } => self.reply(ticket, &reply, last),
             Action::Journal(entry) => self.journal(entry),
             Action::StatusLine(line) => {
@@ -167,6 +177,7 @@ impl Hands {
     ) {
         let nothing = Start::default();
         let start = environment.and_then(|t| self.tickets.get(&t)).map_or(&nothing, |open| &open.start);
+        let prepared = self.prepared.remove(&id);
         let laid_out = launch::lay_out(self, id, generation, (argv, cwd), start);
         match laid_out {
             Ok(()) => {
@@ -178,12 +189,28 @@ impl Hands {
                     paths: self.paths.clone(),
                     manager: Arc::clone(&self.manager),
                     inputs: self.inputs.clone(),
+                    prepared,
                     outcome,
                 };
                 tokio::spawn(launch.run());
             }
             Err(message) => self.start_failed(id, generation, message),
         }
+    }
+
+    /// What can be started of a host while the disk is at work on its record, is.
+    fn prepare(&mut self, record: &Record) {
+        let id = record.id;
+        if record.state != State::Starting || record.desired != Desired::Running {
+            self.prepared.remove(&id);
+            return;
+        }
+        if self.prepared.contains_key(&id) || self.starting.contains_key(&(id, record.start)) {
+            return;
+        }
+        let (manager, paths) = (Arc::clone(&self.manager), self.paths.clone());
+        let preparation = async move { manager.prepare_host(&paths, &id.to_string()).await };
+        self.prepared.insert(id, tokio::spawn(preparation));
     }
 
     fn start_failed(&self, id: SessionId, generation: u64, message: String) {
