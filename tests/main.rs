@@ -7,6 +7,7 @@
 //! | `e2e` | the programs as users run them, standalone and under a real `systemd --user` |
 //! | `fuzz` | what holds for any bytes from outside, on the seeds |
 //! | `host` | the host as it is: real terminals, the bare protocol |
+//! | `service` | where hosts and the supervisor run, standalone and under a real `systemd --user` |
 //! | `supervisor` | the supervisor as it is: the bare protocol, crashes, activation |
 //! | `tidy` | the rules of the source tree |
 #![allow(
@@ -20,6 +21,7 @@ mod cli;
 mod e2e;
 mod fuzz;
 mod host;
+mod service;
 mod supervisor;
 mod support;
 mod tidy;

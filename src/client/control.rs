@@ -5,6 +5,7 @@ use crate::core::action::{ErrorKind, Reply};
 use crate::core::event::Command;
 use crate::paths::Paths;
 use crate::service::start;
+use crate::sys::dirs::{self, Links};
 use crate::sys::peer::Credentials;
 use crate::wire::control::{
     ANSWER, Answer, CURRENT, Context, HELLO, Hello, MIN, REQUEST, Request, WELCOME, Welcome,
@@ -299,13 +300,9 @@ pub fn accepted(reply: Reply) -> Result<Reply, ControlError> {
 /// Connects to a socket in a folder that must be ours and closed to others, at whose other end must be our own user.
 pub(super) fn dial(folder: &Path, path: &Path) -> Result<UnixStream, ControlError> {
     match std::fs::symlink_metadata(folder) {
-        Ok(_) if crate::sys::dirs::is_private_dir(folder) => {}
-        Ok(_) => {
-            return Err(ControlError::Untrusted {
-                path: folder.to_owned(),
-                why: "it is not a folder of your own that is closed to others (0700)".to_owned(),
-            });
-        }
+        // One of ours that others can only read is closed; whatever else is wrong with it is the user's to judge.
+        Ok(_) => dirs::make_private_dir(folder, Links::Refused)
+            .map_err(|e| ControlError::Untrusted { path: folder.to_owned(), why: e.to_string() })?,
         Err(source) => return Err(unreachable_at(path, source)),
     }
     let stream = UnixStream::connect(path).map_err(|e| unreachable_at(path, e))?;
@@ -313,7 +310,11 @@ pub(super) fn dial(folder: &Path, path: &Path) -> Result<UnixStream, ControlErro
     if !peer.is_ours() {
         return Err(ControlError::Untrusted {
             path: path.to_owned(),
-            why: format!("another user (uid {}) answers there", peer.uid),
+            why: format!(
+                "{} cannot be trusted: another user (uid {}) answers there",
+                path.display(),
+                peer.uid
+            ),
         });
     }
     Ok(stream)

@@ -182,7 +182,14 @@ async fn run(
 ) -> Result<Left, String> {
     let text = |e: &dyn std::fmt::Display| e.to_string();
     let (inputs, queue) = tokio::sync::mpsc::unbounded_channel();
-    let (births, births_name) = dirs::bind_private(&paths.births_socket()).map_err(|e| text(&e))?;
+    let (births, births_name) = match dirs::bind_private(&paths.births_socket()) {
+        Ok(bound) => bound,
+        Err(error) => {
+            // Whoever waits for us may have gone; the log has it too.
+            _ = readiness.failed(&text(&error));
+            return Err(text(&error));
+        }
+    };
     // The socket accepts: whoever connects from here on waits for the inventory, and no longer for us.
     if let Err(error) = readiness.ready("looking for sessions") {
         tracing::warn!(%error, "cannot tell that the socket is ready");

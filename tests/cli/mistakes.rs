@@ -108,12 +108,12 @@ fn who_does_not_speak_the_protocol_is_no_supervisor() {
 }
 
 #[test]
-fn a_folder_that_is_open_to_others_is_not_trusted() {
+fn a_folder_that_others_can_write_is_not_trusted() {
     let home = Home::new();
     let paths = home.paths();
     paths.prepare().expect("folders");
     let _listener = UnixListener::bind(paths.control_socket()).expect("bind");
-    std::fs::set_permissions(&paths.runtime, std::fs::Permissions::from_mode(0o755)).expect("chmod");
+    std::fs::set_permissions(&paths.runtime, std::fs::Permissions::from_mode(0o777)).expect("chmod");
     let output = home.abide(["ls"]);
     assert!(output.fails(5).contains("cannot be trusted"), "{output}");
 }

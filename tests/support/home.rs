@@ -44,7 +44,11 @@ impl Home {
         let mut kept = vec!["PATH", "USER", "LOGNAME"];
         match Stage::current() {
             Stage::Standalone => set("ABIDE_SERVICE", "standalone".as_ref()),
-            Stage::Systemd => kept.extend(["XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"]),
+            Stage::Systemd => {
+                // Without it a home stands by itself, whoever manages the user's services.
+                set("ABIDE_SERVICE", "systemd".as_ref());
+                kept.extend(["XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"]);
+            }
         }
         for name in kept {
             if let Some(value) = std::env::var_os(name) {
@@ -171,6 +175,11 @@ fn program_of(pid: u32) -> Option<String> {
 impl Drop for Home {
     /// Ends every process of this home, supervisor first, so that nothing starts anything anew.
     fn drop(&mut self) {
+        if Stage::current() == Stage::Systemd {
+            // The manager would start a supervisor that is killed anew. There may be none: no matter.
+            let unit = abide::service::unit::on_demand(self.paths().tag().as_deref());
+            process::run(Command::new("systemctl").args(["--user", "stop", "--quiet", &unit]));
+        }
         loop {
             let mut pids = self.processes();
             if pids.is_empty() {

@@ -40,6 +40,30 @@ pub(crate) fn user_manager() -> Option<Command> {
     }
 }
 
+/// Runs the ignored tests below this module, each in a user manager of its own.
+pub(crate) fn each_alone(module: &str) {
+    let Some(mut list) = user_manager() else { return };
+    let listed = list.args([module, "--list", "--format", "terse"]).output().expect("the test program");
+    let listed = String::from_utf8(listed.stdout).expect("UTF-8");
+    let names: Vec<&str> = listed.lines().filter_map(|line| line.strip_suffix(": test")).collect();
+    assert!(!names.is_empty(), "no tests in the list: {listed}");
+    for name in names {
+        let mut test = user_manager().expect("there was one a moment ago");
+        test.args(["--exact", name, "--ignored"]);
+        passes(test);
+    }
+}
+
+/// Runs tests inside; what they say is this test's output.
+pub(crate) fn passes(mut tests: Command) {
+    let done = tests.stdin(Stdio::null()).output().expect("the test program");
+    let said = String::from_utf8_lossy(&done.stdout);
+    print!("{said}");
+    eprint!("{}", String::from_utf8_lossy(&done.stderr));
+    assert!(done.status.success(), "tests failed under the user manager: see above");
+    assert!(!said.contains("running 0 tests"), "no test ran");
+}
+
 fn command() -> Command {
     let mut command = Command::new("bash");
     command.arg(source().join("tests/support/user-manager"));

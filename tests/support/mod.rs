@@ -9,7 +9,7 @@ mod tmux;
 mod tty;
 
 pub(crate) use home::{Home, Output};
-pub(crate) use manager::user_manager;
+pub(crate) use manager::{each_alone, passes, user_manager};
 pub(crate) use process::{ended, run, signal, until};
 pub(crate) use stage::{Stage, program, source};
 pub(crate) use tmux::Tmux;
