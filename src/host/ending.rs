@@ -257,7 +257,7 @@ impl Host {
         }
         self.ending.told = true;
         self.tell_end(&record, now);
-        fd::say(&format!("abide-host {}: {:?} ({:?})", record.id, record.ending, record.cause));
+        fd::say(&format!("abide-host {}: {}", record.id, describe(&record)));
     }
 
     fn tell_end(&mut self, record: &ExitRecord, now: Instant) {
@@ -302,6 +302,22 @@ impl Host {
             screen: shown.text,
         }
     }
+}
+
+/// For a log.
+fn describe(record: &ExitRecord) -> String {
+    let ending = match record.ending {
+        Outcome::Exited(status) => format!("the program exited with status {status}"),
+        Outcome::Signaled(number) => format!("the program was ended by signal {number}"),
+        Outcome::Unknown => "the program is gone".to_owned(),
+    };
+    let cause = match record.cause {
+        Cause::Own => "",
+        Cause::Asked => ", as asked",
+        Cause::Terminated => ", since its host was told to end",
+        Cause::ManagerStopping => ", since the service manager is going down",
+    };
+    ending + cause
 }
 
 /// What is gone, or not ours to end, is no error: it is looked at again.

@@ -26,3 +26,6 @@ pub mod exit;
 pub mod frame;
 pub mod host;
 pub mod order;
+
+#[cfg(test)]
+mod properties;

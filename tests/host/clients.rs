@@ -63,7 +63,7 @@ fn a_stalled_terminal_holds_up_neither_the_session_nor_the_others() {
     let mut session = Session::new(&[
         "sh",
         "-c",
-        "read go; head -c 64000000 /dev/zero | tr '\\0' x; echo; echo END; read bye",
+        "read go; head -c 16000000 /dev/zero | tr '\\0' x; echo; echo END; read bye",
     ]);
     let mut stalled = session.attach(80, 24);
     let mut reading = session.attach(80, 24);
@@ -73,7 +73,7 @@ fn a_stalled_terminal_holds_up_neither_the_session_nor_the_others() {
     drop(reading);
     stalled.until_output(0, "END");
     stalled.input("\r");
-    assert_eq!(stalled.exited().offset, 64_000_000 + 2 + 2 + 5 + 2);
+    assert_eq!(stalled.exited().offset, 16_000_000 + 2 + 2 + 5 + 2);
     session.ended();
 }
 
@@ -82,7 +82,7 @@ fn a_flood_nobody_takes_does_not_stop_the_session() {
     let mut session = Session::new(&[
         "sh",
         "-c",
-        "read go; head -c 64000000 /dev/zero | tr '\\0' x; echo END > done; read bye",
+        "read go; head -c 16000000 /dev/zero | tr '\\0' x; echo END > done; read bye",
     ]);
     let mut stalled = session.attach(80, 24);
     stalled.input("\r");
@@ -91,13 +91,13 @@ fn a_flood_nobody_takes_does_not_stop_the_session() {
     stalled.input("\r");
     session.ended();
     let (first, log) = session.log();
-    assert_eq!(first + log.len() as u64, 64_000_000 + 4);
+    assert_eq!(first + log.len() as u64, 16_000_000 + 4);
 }
 
 #[test]
 fn a_follower_that_stalls_is_dropped() {
     let session =
-        Session::new(&["sh", "-c", "read go; head -c 64000000 /dev/zero | tr '\\0' x; echo END; read bye"]);
+        Session::new(&["sh", "-c", "read go; head -c 16000000 /dev/zero | tr '\\0' x; echo END; read bye"]);
     let (mut stalled, mut offset) = session.follow();
     let mut terminal = session.attach(80, 24);
     terminal.input("\r");
@@ -106,7 +106,7 @@ fn a_follower_that_stalls_is_dropped() {
         assert_eq!(at, offset, "what it got is without a gap");
         offset += bytes.len() as u64;
     }
-    assert!(offset < 64_000_000, "it was dropped");
+    assert!(offset < 16_000_000, "it was dropped");
 }
 
 #[test]
