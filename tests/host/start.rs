@@ -163,7 +163,7 @@ fn the_program_gets_what_the_order_says_and_nothing_else() {
     rig.order.umask = 0o027;
     rig.order.oom_score_adj = 321;
     rig.order.limits =
-        vec![abide::wire::order::Limit { resource: libc::RLIMIT_NOFILE as u32, soft: 123, hard: 456 }];
+        vec![abide::wire::order::Limit { resource: libc::RLIMIT_NOFILE, soft: 123, hard: 456 }];
     rig.order.cols = 111;
     rig.order.rows = 22;
     // What the starter leaves open must not reach the program.
