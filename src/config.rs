@@ -199,7 +199,9 @@ impl DetachKey {
             Some(key) => Some(key?),
             None => None,
         };
-        (first.ctrl && keys.next().is_none()).then_some(Self { first, second })
+        // These are Escape, Enter and Tab: without them nobody could type any more.
+        let needed = matches!(first.char, '[' | 'm' | 'j' | 'i');
+        (first.ctrl && !needed && keys.next().is_none()).then_some(Self { first, second })
     }
 }
 
@@ -340,7 +342,9 @@ mod tests {
         assert_eq!(keys("ctrl-a ctrl-d"), Some((1, Some(4))));
         assert_eq!(keys("ctrl-A"), Some((1, None)));
         assert_eq!(keys("^]"), Some((0x1d, None)));
-        for bad in ["", "d", "d d", "ctrl-", "ctrl-\\ d d", "ctrl-1", "ctrl-ab", "alt-x"] {
+        for bad in
+            ["", "d", "d d", "ctrl-", "ctrl-\\ d d", "ctrl-[", "ctrl-m d", "ctrl-1", "ctrl-ab", "alt-x"]
+        {
             assert_eq!(keys(bad), None, "{bad}");
         }
         assert_eq!(DetachKey::default().to_string(), "Ctrl-\\ d");

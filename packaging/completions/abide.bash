@@ -244,7 +244,7 @@ _abide() {
             return 0
             ;;
         abide__subcmd__completions)
-            opts="-h --help bash elvish fish powershell zsh"
+            opts="-h --sessions --help bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1141,3 +1141,17 @@ if [[ "${BASH_VERSINFO[0]}" -eq 4 && "${BASH_VERSINFO[1]}" -ge 4 || "${BASH_VERS
 else
     complete -F _abide -o bashdefault -o default abide
 fi
+
+_abide_sessions() {
+    local cur="${COMP_WORDS[COMP_CWORD]}"
+    if [[ COMP_CWORD -gt 1 && "$cur" != -* ]]; then
+        case "${COMP_WORDS[1]}" in
+            attach|a|peek|logs|send|wait|show|stop|kill|respawn|rm|pin|unpin|rename|why|events)
+                COMPREPLY=($(compgen -W "$("${COMP_WORDS[0]}" completions --sessions 2>/dev/null)" -- "$cur"))
+                return
+                ;;
+        esac
+    fi
+    _abide "$@"
+}
+complete -F _abide_sessions -o bashdefault -o default abide

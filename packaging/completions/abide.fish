@@ -50,7 +50,7 @@ complete -c abide -n "__fish_abide_needs_command" -f -a "events" -d 'What happen
 complete -c abide -n "__fish_abide_needs_command" -f -a "daemon" -d 'The supervisor: what it does now, and how to make it leave or show its log'
 complete -c abide -n "__fish_abide_needs_command" -f -a "install" -d 'Install the supervisor as a service of your user manager (systemd)'
 complete -c abide -n "__fish_abide_needs_command" -f -a "uninstall" -d 'Take away what `abide install` did'
-complete -c abide -n "__fish_abide_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c abide -n "__fish_abide_needs_command" -f -a "completions" -d 'Print a completion script for a shell. In bash, zsh and fish it completes ids and names of sessions, too'
 complete -c abide -n "__fish_abide_needs_command" -f -a "man" -d 'Print the manual page, of abide or of one of its commands'
 complete -c abide -n "__fish_abide_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c abide -n "__fish_abide_using_subcommand run" -s n -l name -d 'A name, to use instead of the id' -r
@@ -161,6 +161,7 @@ complete -c abide -n "__fish_abide_using_subcommand install" -l dry-run -d 'Only
 complete -c abide -n "__fish_abide_using_subcommand install" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c abide -n "__fish_abide_using_subcommand uninstall" -l dry-run -d 'Only show what would be done'
 complete -c abide -n "__fish_abide_using_subcommand uninstall" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c abide -n "__fish_abide_using_subcommand completions" -l sessions -d 'Print ids and names instead, from their files: for the scripts'
 complete -c abide -n "__fish_abide_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c abide -n "__fish_abide_using_subcommand man" -l dir -d 'Write all pages into this folder instead' -r -f -a "(__fish_complete_directories)"
 complete -c abide -n "__fish_abide_using_subcommand man" -s h -l help -d 'Print help'
@@ -183,10 +184,26 @@ complete -c abide -n "__fish_abide_using_subcommand help; and not __fish_seen_su
 complete -c abide -n "__fish_abide_using_subcommand help; and not __fish_seen_subcommand_from run attach peek logs send wait ls show stop respawn rm pin unpin rename why events daemon install uninstall completions man help" -f -a "daemon" -d 'The supervisor: what it does now, and how to make it leave or show its log'
 complete -c abide -n "__fish_abide_using_subcommand help; and not __fish_seen_subcommand_from run attach peek logs send wait ls show stop respawn rm pin unpin rename why events daemon install uninstall completions man help" -f -a "install" -d 'Install the supervisor as a service of your user manager (systemd)'
 complete -c abide -n "__fish_abide_using_subcommand help; and not __fish_seen_subcommand_from run attach peek logs send wait ls show stop respawn rm pin unpin rename why events daemon install uninstall completions man help" -f -a "uninstall" -d 'Take away what `abide install` did'
-complete -c abide -n "__fish_abide_using_subcommand help; and not __fish_seen_subcommand_from run attach peek logs send wait ls show stop respawn rm pin unpin rename why events daemon install uninstall completions man help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c abide -n "__fish_abide_using_subcommand help; and not __fish_seen_subcommand_from run attach peek logs send wait ls show stop respawn rm pin unpin rename why events daemon install uninstall completions man help" -f -a "completions" -d 'Print a completion script for a shell. In bash, zsh and fish it completes ids and names of sessions, too'
 complete -c abide -n "__fish_abide_using_subcommand help; and not __fish_seen_subcommand_from run attach peek logs send wait ls show stop respawn rm pin unpin rename why events daemon install uninstall completions man help" -f -a "man" -d 'Print the manual page, of abide or of one of its commands'
 complete -c abide -n "__fish_abide_using_subcommand help; and not __fish_seen_subcommand_from run attach peek logs send wait ls show stop respawn rm pin unpin rename why events daemon install uninstall completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c abide -n "__fish_abide_using_subcommand help; and __fish_seen_subcommand_from daemon" -f -a "status" -d 'Tell whether a supervisor runs, without ever starting one'
 complete -c abide -n "__fish_abide_using_subcommand help; and __fish_seen_subcommand_from daemon" -f -a "run" -d 'Run the supervisor in this terminal, instead of in the background'
 complete -c abide -n "__fish_abide_using_subcommand help; and __fish_seen_subcommand_from daemon" -f -a "stop" -d 'Make the supervisor leave. No session ends; the next command starts it again'
 complete -c abide -n "__fish_abide_using_subcommand help; and __fish_seen_subcommand_from daemon" -f -a "logs" -d 'Show the supervisor\'s log: from the journal, or from its file where there is no journal'
+complete -c abide -n "__fish_abide_using_subcommand attach" -f -a "(abide completions --sessions)"
+complete -c abide -n "__fish_abide_using_subcommand a" -f -a "(abide completions --sessions)"
+complete -c abide -n "__fish_abide_using_subcommand peek" -f -a "(abide completions --sessions)"
+complete -c abide -n "__fish_abide_using_subcommand logs" -f -a "(abide completions --sessions)"
+complete -c abide -n "__fish_abide_using_subcommand send" -f -a "(abide completions --sessions)"
+complete -c abide -n "__fish_abide_using_subcommand wait" -f -a "(abide completions --sessions)"
+complete -c abide -n "__fish_abide_using_subcommand show" -f -a "(abide completions --sessions)"
+complete -c abide -n "__fish_abide_using_subcommand stop" -f -a "(abide completions --sessions)"
+complete -c abide -n "__fish_abide_using_subcommand kill" -f -a "(abide completions --sessions)"
+complete -c abide -n "__fish_abide_using_subcommand respawn" -f -a "(abide completions --sessions)"
+complete -c abide -n "__fish_abide_using_subcommand rm" -f -a "(abide completions --sessions)"
+complete -c abide -n "__fish_abide_using_subcommand pin" -f -a "(abide completions --sessions)"
+complete -c abide -n "__fish_abide_using_subcommand unpin" -f -a "(abide completions --sessions)"
+complete -c abide -n "__fish_abide_using_subcommand rename" -f -a "(abide completions --sessions)"
+complete -c abide -n "__fish_abide_using_subcommand why" -f -a "(abide completions --sessions)"
+complete -c abide -n "__fish_abide_using_subcommand events" -f -a "(abide completions --sessions)"

@@ -107,6 +107,8 @@ impl From<ControlError> for CliError {
                 .hint("`abide daemon stop` makes the running one leave: sessions live on, and the next command starts the new one"),
             ControlError::Broken(_) => Self::new(Kind::Unreachable, message)
                 .hint("sessions live on without it; `abide daemon logs` may tell why it went"),
+            ControlError::Silent => Self::new(Kind::Unreachable, message)
+                .hint("`abide daemon logs` may tell what it does; attach, logs and peek work with a whole id all the same"),
             ControlError::Garbled(_) => Self::new(Kind::Unreachable, message)
                 .hint("`abide daemon stop`, then the command again, takes a fresh supervisor"),
             ControlError::Refused { kind, message, hint } => {

@@ -14,13 +14,16 @@ use crate::wire::frame::{self, Inbox};
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a supervisor may take to answer what it can answer at once.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A request that a dying supervisor left unanswered is repeated so often.
-const REPEATS: u32 = 6;
+/// A request that dying supervisors left unanswered, one soon after the other, is repeated so often.
+const REPEATS: u32 = 8;
+
+/// One that died only after so long is not counted: who waits or follows for days outlives many.
+const SOON: Duration = Duration::from_millis(500);
 
 /// What went wrong between us and the supervisor.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +58,9 @@ pub enum ControlError {
     /// The connection broke after the request had been sent, time and again.
     #[error("the supervisor went away before it answered: {0}")]
     Broken(#[source] io::Error),
+    /// It is there, and says nothing.
+    #[error("the supervisor runs and does not answer")]
+    Silent,
     /// It does not speak the protocol.
     #[error("the supervisor's answer makes no sense: {0}")]
     Garbled(String),
@@ -248,7 +254,17 @@ impl Control {
     }
 
     fn frame(&mut self) -> Result<(u8, Vec<u8>), ControlError> {
-        read_frame(&mut self.stream, &mut self.inbox).map_err(ControlError::Broken)
+        read_frame(&mut self.stream, &mut self.inbox).map_err(|e| {
+            let is = |kinds: &[io::ErrorKind]| kinds.contains(&e.kind());
+            if is(&[io::ErrorKind::WouldBlock, io::ErrorKind::TimedOut]) {
+                ControlError::Silent
+            } else if is(&[io::ErrorKind::InvalidData]) {
+                // Not frames: whoever it is, it is no supervisor.
+                ControlError::Garbled(e.to_string())
+            } else {
+                ControlError::Broken(e)
+            }
+        })
     }
 }
 
@@ -266,18 +282,20 @@ pub fn ask(paths: &Paths, command: &Command, context: Option<&Context>) -> Resul
 /// # Errors
 /// The last one.
 pub fn repeat<T>(mut once: impl FnMut(u32) -> Result<T, ControlError>) -> Result<T, ControlError> {
-    let mut broken = 0;
+    let (mut broken, mut streak) = (0, 0);
     loop {
+        let begin = Instant::now();
         match once(broken) {
-            Err(ControlError::Broken(source)) if broken < REPEATS && !timed_out(&source) => {}
+            Err(ControlError::Broken(_)) if streak < REPEATS => {}
             // It may die between its accept and its welcome as well.
             Err(ControlError::Unreachable { source, .. })
-                if broken < REPEATS && (nobody_there(&source) || cut_off(&source)) => {}
+                if streak < REPEATS && (nobody_there(&source) || cut_off(&source)) => {}
             result => return result,
         }
-        // A supervisor that comes up and dies at once should find its callers waiting longer each time.
-        std::thread::sleep(Duration::from_millis(10 << broken));
         broken += 1;
+        streak = if begin.elapsed() < SOON { streak + 1 } else { 0 };
+        // A supervisor that comes up and dies at once should find its callers waiting longer each time.
+        std::thread::sleep(Duration::from_millis(10 << streak));
     }
 }
 
@@ -356,8 +374,4 @@ fn cut_off(error: &io::Error) -> bool {
         error.kind(),
         io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
     )
-}
-
-fn timed_out(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }

@@ -9,7 +9,6 @@ use crate::client::control::{self, Control, ControlError, Start, accepted};
 use crate::config::parse_duration;
 use crate::core::event::Command;
 use crate::core::record::State;
-use std::io;
 use std::time::{Duration, Instant};
 
 /// Wait until a session's turn is over, or until it is in a given state.
@@ -68,9 +67,7 @@ pub(super) fn run(cx: &mut Cx, args: &Args) -> Result<(), CliError> {
         }
     });
     let reply = match reply {
-        Err(ControlError::Broken(e))
-            if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) =>
-        {
+        Err(ControlError::Silent) if deadline.is_some_and(|d| d <= Instant::now()) => {
             return Err(CliError::failed(format!("{} is not there yet, and the time is up", target.label()))
                 .hint(format!("`abide why {}` explains its state", target.id)));
         }
