@@ -8,6 +8,11 @@
 //!
 //! [`under_systemd`] starts this program again for the right-hand column.
 
+mod environment;
+mod mistakes;
+mod races;
+mod standalone;
+mod survival;
 mod systemd;
 
 use crate::support::{each_alone, passes, user_manager};
@@ -17,7 +22,7 @@ use crate::support::{each_alone, passes, user_manager};
 fn under_systemd() {
     let Some(mut suite) = user_manager() else { return };
     suite.args(["e2e::", "--skip", "under_systemd", "--skip", "e2e::standalone::"]);
-    passes(suite);
+    assert!(passes(suite), "under a user manager: see above");
 }
 
 /// The tests that need a user manager to themselves.

@@ -8,13 +8,16 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
-/// Marks every process of a home: the client's environment is the session's.
-const MARK: &str = "ABIDE_TEST_HOME";
+/// Marks every process of a home: the client's environment is the session's. Without `ABIDE_` in front, which sessions do
+/// not get.
+const MARK: &str = "TEST_HOME_OF_ABIDE";
 
 /// See the module.
 pub(crate) struct Home {
     root: tempfile::TempDir,
     env: Vec<(OsString, OsString)>,
+    through: Vec<OsString>,
+    of_the_user: bool,
 }
 
 impl Home {
@@ -29,7 +32,18 @@ impl Home {
         Self::below(std::env::temp_dir())
     }
 
-    fn below(folder: PathBuf) -> Self {
+    /// The user's own, in the usual folders: where a service can be installed. One in a user manager at most.
+    pub(crate) fn of_the_user() -> Self {
+        assert_eq!(Stage::current(), Stage::Systemd, "never the folders of whoever runs the tests");
+        let mut home = Self::new();
+        home.unset("ABIDE_HOME");
+        let own = std::env::var_os("HOME").expect("HOME");
+        home.set("HOME", own);
+        home.of_the_user = true;
+        home
+    }
+
+    pub(crate) fn below(folder: PathBuf) -> Self {
         let root =
             tempfile::Builder::new().prefix("abide-t-").tempdir_in(folder).expect("a temporary folder");
         std::fs::create_dir(root.path().join("user")).expect("a home folder");
@@ -55,7 +69,12 @@ impl Home {
                 set(name, &value);
             }
         }
-        Self { root, env }
+        Self { root, env, through: Vec::new(), of_the_user: false }
+    }
+
+    /// Starts every program by this command line from now on: `nsenter …` into namespaces, say.
+    pub(crate) fn go_through<S: Into<OsString>>(&mut self, command_line: impl IntoIterator<Item = S>) {
+        self.through = command_line.into_iter().map(Into::into).collect();
     }
 
     /// Sets a variable of its clients, from now on.
@@ -85,9 +104,22 @@ impl Home {
         }
     }
 
+    /// Its folders where [`Home::of_the_user`] has them.
+    pub(crate) fn user_paths(&self) -> abide::paths::Paths {
+        let own = |name: &str| PathBuf::from(std::env::var_os(name).expect("set"));
+        abide::paths::Paths {
+            runtime: own("XDG_RUNTIME_DIR").join("abide"),
+            state: own("HOME").join(".local/state/abide"),
+            config: own("HOME").join(".config/abide"),
+            home: None,
+        }
+    }
+
     /// A program with its environment, and nothing of this process's.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
-        let mut command = Command::new(program);
+        let mut line = self.through.iter().map(AsRef::as_ref).chain([program.as_ref()]);
+        let mut command = Command::new(line.next().expect("a program"));
+        command.args(line);
         command.env_clear().envs(self.env.iter().map(|(n, v)| (n, v))).current_dir(self.path().join("user"));
         command
     }
@@ -147,20 +179,27 @@ impl Home {
         pid
     }
 
-    /// All processes that carry this home in their environment.
+    /// All processes that carry this home in their environment; of the user's own home, also supervisor and hosts, which
+    /// the service manager starts.
     pub(crate) fn processes(&self) -> Vec<u32> {
         let root = self.path().as_os_str().as_bytes();
         let own = std::process::id();
         let carries = |environment: &[u8]| {
             environment.split(|b| *b == 0).any(|variable| {
                 let mut parts = variable.splitn(2, |b| *b == b'=');
-                matches!(parts.next(), Some(b"ABIDE_HOME" | b"ABIDE_TEST_HOME")) && parts.next() == Some(root)
+                matches!(parts.next(), Some(b"ABIDE_HOME" | b"TEST_HOME_OF_ABIDE"))
+                    && parts.next() == Some(root)
             })
         };
         let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
         let pids = entries.flatten().filter_map(|e| e.file_name().to_str()?.parse::<u32>().ok());
+        let of_the_user = |pid: u32| {
+            self.of_the_user && program_of(pid).is_some_and(|name| name == "abided" || name == "abide-host")
+        };
         pids.filter(|pid| *pid != own)
-            .filter(|pid| std::fs::read(format!("/proc/{pid}/environ")).is_ok_and(|e| carries(&e)))
+            .filter(|pid| {
+                of_the_user(*pid) || std::fs::read(format!("/proc/{pid}/environ")).is_ok_and(|e| carries(&e))
+            })
             .collect()
     }
 }

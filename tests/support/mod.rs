@@ -1,6 +1,7 @@
 #![allow(dead_code, unused_imports, reason = "benches include it too, and use less of it")]
 //! What the tests stand on. Everything waits for events, with a deadline that only a failing test ever reaches.
 
+mod fifo;
 mod home;
 mod manager;
 mod process;
@@ -8,12 +9,13 @@ mod stage;
 mod tmux;
 mod tty;
 
+pub(crate) use fifo::Fifo;
 pub(crate) use home::{Home, Output};
 pub(crate) use manager::{each_alone, passes, user_manager};
 pub(crate) use process::{ended, run, signal, until};
 pub(crate) use stage::{Stage, program, source};
 pub(crate) use tmux::Tmux;
-pub(crate) use tty::{Tty, on_terminal};
+pub(crate) use tty::{Seen, Tty, on_terminal};
 
 use std::time::Duration;
 

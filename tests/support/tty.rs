@@ -105,6 +105,11 @@ impl Tty {
         self.pid
     }
 
+    /// The device on which the program is.
+    pub(crate) fn device(&self) -> String {
+        ptsname_r(self.master.as_ref().expect("an open terminal")).expect("its name")
+    }
+
     /// Types.
     pub(crate) fn send(&self, keys: impl AsRef<[u8]>) {
         let mut master: &PtyMaster = self.master.as_ref().expect("an open terminal");

@@ -148,7 +148,12 @@ fn journal_form(line: &Line) -> Vec<u8> {
     field(&mut out, "PRIORITY", priority);
     field(&mut out, "SYSLOG_IDENTIFIER", "abided");
     field(&mut out, "ABIDE_TARGET", line.target);
-    field(&mut out, "MESSAGE", &line.message);
+    // `journalctl` shows the message alone, and who did it is what people look for.
+    let by = line.fields.iter().find(|(name, value)| *name == "by" && !value.is_empty());
+    match by {
+        Some((_, by)) => field(&mut out, "MESSAGE", &format!("{}, by {by}", line.message)),
+        None => field(&mut out, "MESSAGE", &line.message),
+    }
     for (name, value) in &line.fields {
         if !value.is_empty() {
             let name: String = name

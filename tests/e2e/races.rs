@@ -1,0 +1,76 @@
+//! What happens at the same time.
+
+use crate::support::{Home, until};
+use std::collections::BTreeSet;
+
+#[test]
+fn of_twenty_first_commands_one_starts_the_supervisor() {
+    let home = Home::new();
+    assert_eq!(home.supervisor(), None, "none before the first command");
+    let pids: BTreeSet<String> = std::thread::scope(|scope| {
+        let first = |_| {
+            let home = &home;
+            scope.spawn(move || {
+                home.abide(["ls"]).ok();
+                home.abide(["daemon", "status", "--json"]).json()["pid"].to_string()
+            })
+        };
+        let all: Vec<_> = (0..20).map(first).collect();
+        all.into_iter().map(|t| t.join().expect("a command")).collect()
+    });
+    assert_eq!(pids.len(), 1, "one supervisor answered all: {pids:?}");
+    let started = home.abide(["events", "--json"]);
+    let starts = started.ok().lines().filter(|l| l.contains("supervisor-start")).count();
+    assert!(starts <= 1, "{started}");
+}
+
+#[test]
+fn a_stop_is_never_undone_by_a_respawn_that_races_it() {
+    let home = Home::new();
+    let id = home.session(["sleep", "1000"]);
+    for round in 0..10 {
+        std::thread::scope(|scope| {
+            let respawns = scope.spawn(|| home.abide(["respawn", &id]));
+            let stops = scope.spawn(|| home.abide(["stop", &id, "--grace", "0s"]));
+            if round % 3 == 2 {
+                home.kill_supervisor();
+            }
+            // Which of them comes last is open; a respawn that comes second may succeed.
+            drop((respawns.join().expect("respawn"), stops.join().expect("stop")));
+        });
+        // Whatever the race came to: from here on it is stopped, whoever is still on the way.
+        home.abide(["stop", &id, "--grace", "0s"]).ok();
+        home.abide(["wait", &id, "--for", "stopped"]).ok();
+        home.kill_supervisor();
+        let session = home.list().into_iter().find(|s| s["id"] == id.as_str()).expect("listed");
+        assert_eq!(session["state"], "stopped", "round {round}");
+        until("no host is left", || home.hosts().is_empty().then_some(()));
+        home.abide(["respawn", &id]).ok();
+    }
+}
+
+#[test]
+fn lines_typed_by_many_at_once_arrive_whole_and_once() {
+    let home = Home::new();
+    let id = home.session(["cat"]);
+    std::thread::scope(|scope| {
+        for writer in 0..4 {
+            let (home, id) = (&home, &id);
+            scope.spawn(move || {
+                for n in 0..10 {
+                    home.abide(["send", id, &format!("writer {writer} line {n}")]).ok();
+                }
+            });
+        }
+    });
+    home.abide(["send", "--keys", "--no-enter", &id, "\x04"]).ok();
+    home.abide(["wait", &id]).ok();
+    let log = home.abide(["logs", &id, "--plain"]);
+    for writer in 0..4 {
+        for n in 0..10 {
+            // Echoed once by the terminal, and written once by the program.
+            let line = format!("writer {writer} line {n}");
+            assert_eq!(log.ok().lines().filter(|l| *l == line).count(), 2, "{line:?} in {log}");
+        }
+    }
+}

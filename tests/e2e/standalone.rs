@@ -1,0 +1,147 @@
+//! What is so where no service manager is, and what only root can set up.
+
+use crate::support::{Fifo, Home, run, until};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+
+#[test]
+fn nothing_runs_before_the_first_command_nor_for_a_look() {
+    let home = Home::new();
+    let status = home.abide(["daemon", "status", "--json"]);
+    status.fails(5);
+    assert!(status.stdout.contains("absent"), "{status}");
+    assert_eq!(home.supervisor(), None, "asking starts none");
+    home.abide(["ls"]).ok();
+    home.abide(["daemon", "status"]).ok();
+    assert!(home.supervisor().is_some());
+}
+
+#[test]
+fn an_idle_supervisor_leaves_and_the_next_command_starts_another() {
+    let home = Home::new();
+    let config = home.paths().config_file();
+    std::fs::create_dir_all(config.parent().expect("a folder")).expect("a folder");
+    std::fs::write(config, "idle_exit = \"100ms\"\n").expect("settings");
+    for _ in 0..10 {
+        home.abide(["ls"]).ok();
+        if let Some(pid) = home.supervisor() {
+            crate::support::ended(pid);
+        }
+    }
+    let id = home.session(["sleep", "1000"]);
+    let with_a_session = home.supervisor().expect("one that stays");
+    home.abide(["stop", "--grace", "0s", &id]).ok();
+    crate::support::ended(with_a_session);
+}
+
+#[test]
+fn sessions_and_supervisor_leave_the_terminal_and_the_group_of_the_command() {
+    let home = Home::new();
+    let id = home.session(["sleep", "1000"]);
+    let own = nix::unistd::getsid(None).expect("a session");
+    for pid in home.hosts().into_iter().chain(home.supervisor()) {
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).expect("a pid"));
+        let session = nix::unistd::getsid(Some(pid)).expect("a session");
+        assert_ne!(session, own, "it would go with the terminal of whoever ran the command");
+    }
+    home.abide(["rm", &id]).status.code().expect("an end");
+}
+
+#[test]
+fn no_descriptor_of_the_command_stays_open() {
+    let home = Home::new();
+    let tty = home.tty(["run", "--", "sleep", "1000"], (80, 24));
+    tty.ok();
+    let device = tty.device();
+    let processes: Vec<u32> = home.hosts().into_iter().chain(home.supervisor()).collect();
+    assert_eq!(processes.len(), 2);
+    for pid in processes {
+        for entry in std::fs::read_dir(format!("/proc/{pid}/fd")).expect("descriptors") {
+            let target = std::fs::read_link(entry.expect("an entry").path()).unwrap_or_default();
+            assert_ne!(target.to_string_lossy(), device, "{pid} holds the terminal");
+        }
+    }
+}
+
+/// A mount namespace in which the home's state folder is a small disk of its own.
+struct SmallDisk(Child);
+
+impl SmallDisk {
+    fn new(home: &mut Home, size: &str) -> Option<Self> {
+        if !nix::unistd::geteuid().is_root() {
+            return None;
+        }
+        let state = home.paths().state;
+        std::fs::create_dir(&state).expect("a folder");
+        std::fs::set_permissions(&state, std::os::unix::fs::PermissionsExt::from_mode(0o700)).expect("chmod");
+        let script =
+            "mount -t tmpfs -o mode=700,size=\"$2\" tmpfs \"$1\" && echo mounted && exec sleep 100000";
+        let mut holder = home.command("unshare");
+        holder.args(["--mount", "--propagation", "private", "sh", "-c", script, "sh"]).arg(&state).arg(size);
+        let mut holder = holder.stdout(Stdio::piped()).spawn().expect("unshare");
+        let mut said = String::new();
+        let out = holder.stdout.take().expect("piped");
+        BufReader::new(out).read_line(&mut said).expect("a word");
+        assert_eq!(said, "mounted\n");
+        let namespace = format!("--mount=/proc/{}/ns/mnt", holder.id());
+        home.go_through(["nsenter".into(), namespace, "--".into()]);
+        Some(Self(holder))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // The home's end may have come first.
+        _ = self.0.kill();
+        _ = self.0.wait();
+    }
+}
+
+/// A full disk under the log neither stalls nor ends a session; what is missing is said, and logging goes on when
+/// there is room again.
+#[test]
+fn a_full_disk_leaves_a_gap_and_nothing_worse() {
+    let mut home = Home::new();
+    let Some(_disk) = SmallDisk::new(&mut home, "3m") else { return };
+    let mut go = Fifo::new(&home, "go");
+    let script = format!(
+        "exec 9<{}; read -r x <&9; seq 1000000; echo written; while read -r x <&9; do echo after the gap; done",
+        go.path().display()
+    );
+    let id = home.session(["sh", "-c", &script]);
+    go.tell("go");
+    // 7.9 MB on a disk of 3 MB: the session gets through all the same.
+    until("the end of the flood on the screen", || {
+        home.abide(["peek", &id]).ok().contains("written").then_some(())
+    });
+    let session = home.list().remove(0);
+    assert!(session["abide"]["output"]["unlogged"].as_u64() > Some(1_000_000), "{session}");
+    assert!(home.abide(["show", &id]).ok().contains("could not be logged"));
+    until("the gap among the events", || {
+        home.abide(["events", &id, "--json"]).ok().contains("log-gap").then_some(())
+    });
+
+    // Room again: output is logged at its true offset, once the host tries again.
+    let job = home.paths().job(&id);
+    let enter = |line: &[&str]| {
+        run(&mut {
+            let mut command = home.command(line[0]);
+            command.args(&line[1..]);
+            command
+        })
+    };
+    enter(&["mount", "-o", "remount,size=64m", home.paths().state.to_str().expect("UTF-8")]).ok();
+    until("output after the gap, logged", || {
+        go.tell("go");
+        is_logged(&enter(&["sh", "-c", &format!("cat {}/output.*.log", job.display())]).stdout)
+    });
+    let log = home.abide(["logs", &id]);
+    assert!(log.ok().contains("after the gap"), "{}", log.stderr);
+    assert!(log.stderr.contains("are not in the log"), "the gap is said: {}", log.stderr);
+    drop(go);
+    home.abide(["wait", &id]).ok();
+}
+
+fn is_logged(log: &str) -> Option<()> {
+    log.contains("after the gap").then_some(())
+}
