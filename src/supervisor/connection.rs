@@ -9,7 +9,7 @@ use crate::core::event::Peer;
 use crate::core::text::Text;
 use crate::sys::peer::Credentials;
 use crate::sys::process::{self, Process};
-use crate::wire::control::{self, Answer, Hello, Request, Welcome};
+use crate::wire::control::{self, Hello, Request, Welcome};
 use crate::wire::frame::{self, Inbox};
 use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
@@ -242,13 +242,21 @@ pub(super) fn error(kind: ErrorKind, message: &str, hint: &str) -> Box<Reply> {
 
 /// An answer's frame. One that is too large for a frame becomes an error that says so.
 pub(super) fn answer(tag: u64, last: bool, reply: &Reply) -> Vec<u8> {
-    let frame = json(control::ANSWER, &Answer { tag, last, reply: reply.clone() });
+    let frame = json(control::ANSWER, &Borrowed { tag, last, reply });
     if frame.len() <= frame::MAX_PAYLOAD {
         return frame;
     }
     let text = "the answer is too large: there are too many sessions";
     let reply = error(ErrorKind::Failed, text, "ask for fewer with --cwd DIR, and remove old ones: abide rm");
-    json(control::ANSWER, &Answer { tag, last, reply: *reply })
+    json(control::ANSWER, &Borrowed { tag, last, reply: &reply })
+}
+
+/// An [`Answer`](control::Answer) that needs no copy of a long list.
+#[derive(serde::Serialize)]
+struct Borrowed<'a> {
+    tag: u64,
+    last: bool,
+    reply: &'a Reply,
 }
 
 fn json(kind: u8, value: &impl serde::Serialize) -> Vec<u8> {
@@ -258,4 +266,29 @@ fn json(kind: u8, value: &impl serde::Serialize) -> Vec<u8> {
     out.extend_from_slice(&frame::header(kind, payload.len().min(frame::MAX_PAYLOAD)));
     out.extend_from_slice(&payload);
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::control::Answer;
+
+    fn read(frame: &[u8]) -> Answer {
+        let (kind, payload, size) = frame::split(frame).expect("a frame").expect("whole");
+        assert_eq!((kind, size), (control::ANSWER, frame.len()));
+        serde_json::from_slice(payload).expect("an answer")
+    }
+
+    #[test]
+    fn an_answer_is_read_as_it_was_meant() {
+        let reply = Reply::List { sessions: Vec::new() };
+        assert_eq!(read(&answer(7, true, &reply)), Answer { tag: 7, last: true, reply });
+    }
+
+    #[test]
+    fn an_answer_too_large_for_a_frame_becomes_an_error_that_fits() {
+        let long = error(ErrorKind::Failed, &"x".repeat(frame::MAX_PAYLOAD), "");
+        let Reply::Error { message, .. } = read(&answer(7, true, &long)).reply else { panic!("no error") };
+        assert!(message.contains("too large"), "{message}");
+    }
 }
