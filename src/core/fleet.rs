@@ -71,6 +71,7 @@ pub struct Fleet {
     pub(super) clients: usize,
     pub(super) unneeded_since: Option<u64>,
     pub(super) line: String,
+    pub(super) leaving: bool,
     pub(super) out: Vec<Action>,
 }
 
@@ -94,6 +95,7 @@ impl Fleet {
             clients: 0,
             unneeded_since: None,
             line: String::new(),
+            leaving: false,
             out: Vec::new(),
         }
     }

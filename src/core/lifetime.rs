@@ -64,7 +64,7 @@ impl Fleet {
                 format!("{n} live {noun}: {}", parts.collect::<Vec<_>>().join(", "))
             }
         };
-        if line != self.line {
+        if line != self.line && !self.leaving {
             self.line.clone_from(&line);
             self.out.push(Action::StatusLine(line));
         }
@@ -96,8 +96,8 @@ impl Fleet {
     pub(super) fn quit(&mut self, ticket: Ticket, by: &str) {
         self.journal(None, "supervisor-stopped", "sessions stay", by);
         self.reply(ticket, Reply::Done { sessions: Vec::new() }, true);
-        "leaving; sessions stay".clone_into(&mut self.line);
-        self.out.push(Action::StatusLine(self.line.clone()));
+        self.leaving = true;
+        self.out.push(Action::StatusLine("leaving; sessions stay".into()));
         self.out.push(Action::Leave { asked: true });
     }
 }

@@ -27,3 +27,5 @@ pub use requests::{STATES, shown_state};
 
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod tests;

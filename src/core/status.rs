@@ -262,3 +262,116 @@ pub fn is_shell(argv: &[Text]) -> bool {
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn record(agent: Option<&str>, argv: &[&str]) -> Record {
+        let least = include_bytes!("../../tests/data/v1/least.json");
+        let mut record: Record = serde_json::from_slice(least).expect("fixture");
+        record.agent = agent.map(str::to_owned);
+        record.argv = argv.iter().map(|a| Text::from(*a)).collect();
+        record
+    }
+
+    #[test]
+    fn shells_are_told_from_their_scripts() {
+        let argv = |line: &str| -> Vec<Text> { line.split(' ').map(Text::from).collect() };
+        for shell in
+            ["bash", "/bin/zsh -l", "-bash", "fish --no-config", "bash --rcfile /x -i", "zsh -o vi", "sh -x"]
+        {
+            assert!(is_shell(&argv(shell)), "{shell}");
+        }
+        for other in [
+            "vim",
+            "bash -c ls",
+            "bash -lc ls",
+            "sh run.sh",
+            "bash -x run.sh",
+            "fish --command=ls",
+            "bashful",
+        ] {
+            assert!(!is_shell(&argv(other)), "{other}");
+        }
+        assert!(!is_shell(&[]));
+    }
+
+    #[test]
+    fn what_is_shown_of_what() {
+        use State::{Blocked, Done, Idle, Working};
+        let quiet = Signals::default();
+        let active = Signals { active: true, ..quiet.clone() };
+        let fg = |s: &Signals| Signals { leader_foreground: true, ..s.clone() };
+        let mark = |m: u8, s: &Signals| Signals { prompt_mark: m, ..s.clone() };
+        let says = |report: &str, s: &Signals| Signals { program: report.into(), ..s.clone() };
+        let told = Signals { notification: "Approve?".into(), ..quiet.clone() };
+        let (shell, command, agent) =
+            (record(None, &["bash"]), record(None, &["make"]), record(Some("claude"), &["claude"]));
+        let cases: [(&Record, Signals, bool, State); 27] = [
+            (&shell, fg(&quiet), false, Idle),
+            (&shell, fg(&active), false, Working),
+            (&shell, quiet.clone(), false, Working),
+            (&shell, fg(&mark(b'A', &active)), false, Idle),
+            (&shell, fg(&mark(b'B', &quiet)), false, Idle),
+            (&shell, fg(&mark(b'D', &quiet)), false, Idle),
+            (&shell, fg(&mark(b'C', &quiet)), false, Working),
+            (&shell, mark(b'B', &quiet), false, Working),
+            (&shell, says("state=blocked", &quiet), false, Blocked),
+            (&shell, says("state=working", &fg(&quiet)), false, Idle),
+            (&command, quiet.clone(), false, Working),
+            (&command, fg(&quiet), false, Working),
+            (&command, told.clone(), true, Working),
+            (&command, mark(b'B', &quiet), false, Idle),
+            (&command, mark(b'B', &active), false, Working),
+            (&command, says("state=idle", &active), false, Idle),
+            (&command, says("state=clear", &quiet), false, Working),
+            (&agent, active.clone(), false, Working),
+            (&agent, quiet.clone(), false, Idle),
+            (&agent, quiet.clone(), true, Idle),
+            (&agent, told.clone(), true, Blocked),
+            (&agent, told.clone(), false, Idle),
+            (&agent, Signals { active: true, ..told.clone() }, true, Working),
+            (&agent, says("7501;state=done:app=codex", &active), false, Done),
+            (&agent, says("state=error:msg=Ym9vbQ==", &quiet), false, Blocked),
+            (&agent, says("state=dreaming", &quiet), false, Working),
+            (&agent, says("gibberish", &quiet), false, Idle),
+        ];
+        for (record, signals, alert, state) in cases {
+            let v = judge(record, Some(&signals), alert);
+            assert_eq!(v.state, state, "{:?} {signals:?} {alert}: {v:?}", record.argv);
+            assert_eq!(v.waiting_for.is_some(), state == Blocked, "{v:?}");
+            assert_eq!(v.tempo == Tempo::Blocked, state == Blocked, "{v:?}");
+            assert!(!v.evidence.is_empty() && !v.rule.is_empty());
+        }
+        assert_eq!(judge(&agent, None, false).state, Working);
+    }
+
+    #[test]
+    fn reports_carry_what_a_program_says() {
+        let agent = record(Some("claude"), &["claude"]);
+        let program =
+            "state=blocked:app=claude-code:kind=permission:msg=YXBwcm92ZSBXcml0ZTogL3gbWzJK".to_owned();
+        let v = judge(&agent, Some(&Signals { program, ..Signals::default() }), false);
+        assert_eq!(v.waiting_for.as_deref(), Some("approve Write: /x\u{fffd}[2J"));
+        assert_eq!(v.evidence, "claude-code reports \"blocked\" (OSC 7501)");
+        let program = "state=working:progress=40:title=QnVpbGQ".to_owned();
+        let v = judge(&agent, Some(&Signals { program, ..Signals::default() }), false);
+        assert_eq!((v.detail.as_str(), v.tempo), ("Build (40 %)", Tempo::Active));
+        let program = "state=working:progress=400:msg=not base64!".to_owned();
+        let v = judge(&agent, Some(&Signals { program, ..Signals::default() }), false);
+        assert_eq!(v.detail, "not base64!");
+    }
+
+    proptest! {
+        #[test]
+        fn no_report_breaks_it_or_reaches_a_terminal(program in any::<String>(), notification in any::<String>(), mark: u8, shell: bool, agent: bool) {
+            let record = record(agent.then_some("a"), if shell { &["sh"] } else { &["x"] });
+            let signals = Signals { program, notification, prompt_mark: mark, ..Signals::default() };
+            let v = judge(&record, Some(&signals), true);
+            let said = format!("{}{}{}", v.detail, v.waiting_for.unwrap_or_default(), v.evidence);
+            prop_assert!(said.chars().all(super::super::naming::is_printable), "{said:?}");
+        }
+    }
+}

@@ -384,7 +384,6 @@ impl World {
         assert!(self.hosts.insert(id, generation).is_none(), "{id} has two hosts");
         self.orders.insert(id, Order::Taken(generation));
         self.ran.insert(id);
-        self.failed_runs.remove(&id);
     }
 
     fn forget(&mut self, id: SessionId) {
@@ -620,7 +619,7 @@ impl World {
         let id = id_of(n);
         let session = self.fleet.sessions.get(&id);
         match want {
-            Want::Removed | Want::Stopped if self.unsure.contains(&id) => {}
+            Want::Removed | Want::Stopped if self.unsure.contains(&id) || self.failed_runs.contains(&id) => {}
             Want::Removed => {
                 assert!(session.is_none_or(|s| s.phase == Phase::Stuck), "{session:?}");
                 assert!(!self.hosts.contains_key(&id));
