@@ -275,7 +275,8 @@ impl Fleet {
             }
             let Some(s) = self.sessions.get(id) else { continue };
             let start = s.live().unwrap_or(s.record.start);
-            goals.insert(*id, Goal::Over { start, revision: s.gate });
+            // Also for what ended by itself: a crash must not bring back what is still on disk as about to start.
+            goals.insert(*id, Goal::Over { start, revision: s.revision() });
         }
         self.await_goals(ticket, false, goals);
     }
@@ -339,7 +340,7 @@ impl Fleet {
         for id in ids {
             let Some(s) = self.touch(*id) else { continue };
             let changed = s.record.pinned != pinned && s.phase != Phase::Stuck;
-            let revision = if changed { s.save() } else { s.saves.durable.min(s.record.revision) };
+            let revision = if changed { s.save() } else { s.revision() };
             if changed {
                 s.record.pinned = pinned;
                 self.journal(Some(*id), if pinned { "pinned" } else { "unpinned" }, "", by);

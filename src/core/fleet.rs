@@ -317,6 +317,7 @@ impl Fleet {
         s.record.revision += 1;
         s.record.times.updated_ms = now.wall_ms;
         s.saves.in_flight = Some(s.record.revision);
+        s.saves.state = (s.record.state, s.record.waiting_for.clone());
         s.saves.dirty = false;
         self.out.push(Action::Save(Box::new(s.record.clone())));
     }

@@ -20,9 +20,12 @@ pub(super) fn by(verb: &str, peer: &Peer) -> String {
 }
 
 impl Session {
-    /// The journal does not have its present state.
+    /// The journal or the disk does not have its present state.
     pub(super) fn unshown(&self) -> bool {
-        let differs = self.shown.0 != self.record.state || self.shown.1 != self.record.waiting_for;
+        let differs = |(state, waiting_for): &(State, Option<String>)| {
+            *state != self.record.state || *waiting_for != self.record.waiting_for
+        };
+        let differs = differs(&self.shown) || differs(&self.saves.state) && !self.saves.dirty;
         match self.phase {
             Phase::Ended
             | Phase::Waiting { .. }
@@ -89,9 +92,12 @@ impl Fleet {
             return;
         }
         let text = s.record.waiting_for.clone().unwrap_or_default();
+        let changed = s.shown.0 != s.record.state || s.shown.1 != s.record.waiting_for;
         s.save();
         self.shown(id);
-        self.journal(Some(id), "state", &text, "");
+        if changed {
+            self.journal(Some(id), "state", &text, "");
+        }
     }
 
     /// The journal has the present state.

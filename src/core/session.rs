@@ -110,12 +110,14 @@ pub fn next(desired: Desired, respawn: bool, phase: &Phase) -> Step {
 }
 
 /// How far the record is on disk.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Saves {
     /// Highest revision known to be durable.
     pub durable: u64,
     /// Highest revision that failed.
     pub failed: u64,
+    /// State and reason as last written.
+    pub state: (State, Option<String>),
     /// Being written.
     pub in_flight: Option<u64>,
     /// The record has changed since.
@@ -167,7 +169,15 @@ impl Session {
         Self {
             phase: Phase::Ended,
             signals: None,
-            saves: Saves { durable: record.revision, ..Saves::default() },
+            saves: Saves {
+                durable: record.revision,
+                failed: 0,
+                state: (record.state, record.waiting_for.clone()),
+                in_flight: None,
+                dirty: false,
+                retry: None,
+                error: String::new(),
+            },
             gate: 0,
             first: false,
             environment: None,
@@ -256,6 +266,11 @@ impl Session {
     pub fn save(&mut self) -> u64 {
         self.saves.dirty = true;
         self.record.revision + 1
+    }
+
+    /// The revision that holds, or will hold, what the record says now.
+    pub fn revision(&self) -> u64 {
+        self.record.revision + u64::from(self.saves.dirty)
     }
 
     /// The next step waits for what the record says now.
