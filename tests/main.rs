@@ -9,6 +9,7 @@
 //! | `host` | the host as it is: real terminals, the bare protocol |
 //! | `service` | where hosts and the supervisor run, standalone and under a real `systemd --user` |
 //! | `supervisor` | the supervisor as it is: the bare protocol, crashes, activation |
+//! | `screen` | the screen of a session beside tmux |
 //! | `tidy` | the rules of the source tree |
 #![allow(
     clippy::disallowed_methods,
@@ -21,6 +22,7 @@ mod cli;
 mod e2e;
 mod fuzz;
 mod host;
+mod screen;
 mod service;
 mod supervisor;
 mod support;

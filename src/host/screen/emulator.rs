@@ -68,7 +68,7 @@ impl Emulator {
         let begun = match self.guard {
             Guard::Text => &[],
             Guard::Overlong | Guard::Command(_) if self.unfinished.len() > LONGEST => b"\x1b]".as_slice(),
-            Guard::Device | Guard::Data | Guard::Skipped if self.unfinished.len() > LONGEST => b"\x1b_",
+            Guard::Device | Guard::Data | Guard::Skipped if self.unfinished.len() > LONGEST => b"\x1bX",
             _ => &self.unfinished,
         };
         [begun, &self.partial].concat()

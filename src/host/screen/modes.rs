@@ -13,13 +13,12 @@ enum Usual {
 }
 
 /// The private modes (`CSI ? n h`) that are only on or off and change nothing of what the screen holds.
-const CARRIED: [(u16, Usual); 19] = [
+const CARRIED: [(u16, Usual); 18] = [
     (1, Usual::Off),    // cursor keys send application sequences
     (5, Usual::Off),    // reverse video
     (12, Usual::Own),   // cursor blinks
     (25, Usual::On),    // cursor is shown
     (45, Usual::Off),   // backspace wraps to the line above
-    (66, Usual::Off),   // keypad sends application sequences
     (67, Usual::Own),   // backarrow key sends backspace
     (1004, Usual::Off), // focus reports
     (1007, Usual::Own), // the wheel sends cursor keys on the alternate screen
@@ -64,6 +63,8 @@ pub(super) struct Modes {
     set: BTreeMap<u16, bool>,
     mouse: Option<u16>,
     encoding: Option<u16>,
+    /// The keypad sends application sequences: `ESC =`, or mode 66.
+    pub(super) keypad: bool,
     /// A synchronized update (2026) is under way.
     pub(super) synchronized: bool,
     /// `CSI > 4 ; n m`, once a program has sent it.
@@ -79,6 +80,8 @@ impl Modes {
             self.mouse = on.then_some(number);
         } else if MOUSE_ENCODING.contains(&number) {
             self.encoding = on.then_some(number);
+        } else if number == 66 {
+            self.keypad = on;
         } else if number == 2026 {
             self.synchronized = on;
         }
@@ -104,14 +107,19 @@ impl Modes {
         if MOUSE_ENCODING.contains(&number) {
             return (self.encoding == Some(number)).into();
         }
-        if number == 2026 { self.synchronized.into() } else { Reported::Unknown }
+        match number {
+            66 => self.keypad.into(),
+            2026 => self.synchronized.into(),
+            _ => Reported::Unknown,
+        }
     }
 
     /// A soft reset (DECSTR): of these modes, only those of the keys and the cursor's visibility.
     pub(super) fn soft_reset(&mut self) {
-        for number in [1, 25, 66] {
+        for number in [1, 25] {
             self.set.remove(&number);
         }
+        self.keypad = false;
     }
 
     /// Brings a terminal in an unknown state into this one. What has no usual value and was never set is left alone.
@@ -130,6 +138,7 @@ impl Modes {
         groups[1].extend(self.mouse.iter().chain(&self.encoding));
         switch(out, &groups[0], 'l');
         switch(out, &groups[1], 'h');
+        out.push_str(if self.keypad { "\x1b=" } else { "\x1b>" });
         if let Some(level) = self.modify_other_keys {
             let _ = write!(out, "\x1b[>4;{level}m");
         }
@@ -174,6 +183,9 @@ impl Modes {
         }
         switch(out, &groups[0], 'l');
         switch(out, &groups[1], 'h');
+        if self.keypad {
+            out.push_str("\x1b>");
+        }
         if self.modify_other_keys.is_some_and(|level| level > 0) {
             out.push_str("\x1b[>4m");
         }

@@ -1,5 +1,6 @@
 //! What each control character and escape sequence does to the [`Machine`].
 
+use alacritty_terminal::grid::Row;
 use alacritty_terminal::index::Line;
 use alacritty_terminal::term::cell::Hyperlink;
 use vte::ansi::{ClearMode, Handler, LineClearMode, NamedMode, StandardCharset, TabulationClearMode};
@@ -46,8 +47,8 @@ impl Perform for Machine {
             ([], b'c') => self.reset(),
             ([], b'n') => self.shift(2),
             ([], b'o') => self.shift(3),
-            ([], b'=') => self.modes.set(66, true),
-            ([], b'>') => self.modes.set(66, false),
+            ([], b'=') => self.modes.keypad = true,
+            ([], b'>') => self.modes.keypad = false,
             ([b'#'], b'8') => {
                 self.set_region(0, self.size().rows);
                 self.term.decaln();
@@ -112,7 +113,7 @@ impl Perform for Machine {
                 self.after_line_edit();
             }
             ([], 'M') => {
-                self.term.delete_lines(one);
+                self.delete_lines(one);
                 self.after_line_edit();
             }
             ([], 'P') => {
@@ -231,6 +232,24 @@ impl Machine {
             self.term.clear_screen(mode);
         }
         self.mend();
+    }
+
+    fn delete_lines(&mut self, count: usize) {
+        if self.at().0 > 0 || !self.keeps_history {
+            return self.term.delete_lines(count);
+        }
+        // The emulator would take the lines deleted at the top for scrolled off.
+        let end = self.region.end;
+        let count = clip(count).min(end);
+        let columns = self.size().cols;
+        let grid = self.term.grid_mut();
+        for line in 0..end - count {
+            grid[Line(line)] = std::mem::take(&mut grid[Line(line + count)]);
+        }
+        for line in end - count..end {
+            grid[Line(line)] = Row::new(columns);
+        }
+        grid.reset_region(Line(end - count)..Line(end));
     }
 
     /// IL and DL leave the cursor in the first column.

@@ -118,6 +118,8 @@ pub(in crate::host::screen) struct Machine {
     pub(in crate::host::screen) progress: String,
     /// The last character printed, for REP.
     pub(in crate::host::screen) last: Option<char>,
+    /// What scrolls off the primary screen is kept.
+    pub(in crate::host::screen) keeps_history: bool,
     /// Set with every character printed.
     pub(in crate::host::screen) printed: bool,
     /// Names the links that have no name of their own.
@@ -150,6 +152,7 @@ impl Machine {
             titles: Vec::new(),
             progress: String::new(),
             last: None,
+            keeps_history: history > 0,
             printed: false,
             links: 0,
             touched: Touched::default(),
