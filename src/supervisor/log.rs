@@ -4,6 +4,7 @@
 //! does not fit into the queue is counted, and the count is logged when there is room again. No value of an environment
 //! and no prompt is ever logged at `info` or above.
 
+mod journal;
 mod sink;
 
 pub(super) use sink::Target;
@@ -24,7 +25,6 @@ const QUEUE: usize = 1024;
 #[derive(Debug)]
 pub(super) struct Line {
     level: Level,
-    target: &'static str,
     message: String,
     fields: Vec<(&'static str, String)>,
 }
@@ -91,9 +91,7 @@ struct Queue {
 
 impl<S: Subscriber> Layer<S> for Queue {
     fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
-        let meta = event.metadata();
-        let mut line =
-            Line { level: *meta.level(), target: meta.target(), message: String::new(), fields: Vec::new() };
+        let mut line = Line { level: *event.metadata().level(), message: String::new(), fields: Vec::new() };
         event.record(&mut line);
         let lost = self.lost.swap(0, Ordering::Relaxed);
         if lost > 0 {

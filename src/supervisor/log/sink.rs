@@ -1,26 +1,23 @@
-//! Where log lines go, and their two forms.
+//! Where log lines go, and their forms.
 
 use super::Line;
+use super::journal::Journal;
 use crate::sys::{clock, dirs};
 use std::fs::File;
 use std::io::Write as _;
 use std::os::unix::fs::MetadataExt;
-use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use tracing::Level;
 
 /// A file is rotated at this size, in bytes; one older one is kept.
 const FILE_LIMIT: u64 = 1 << 20;
-/// The longest message or field of one line, in bytes: a datagram has to fit into the journal's socket.
+/// The longest message or field of one line, in bytes.
 const FIELD_LIMIT: usize = 8 << 10;
-/// Of systemd's journal, native protocol.
-const JOURNAL: &str = "/run/systemd/journal/socket";
 
 /// See the module.
 #[derive(Debug)]
 pub(in super::super) enum Target {
     /// systemd's journal.
-    Journal(UnixDatagram),
+    Journal(Journal),
     /// A file in the state folder.
     File(LogFile),
     /// Standard error: in the foreground, on a terminal.
@@ -31,13 +28,9 @@ impl Target {
     /// The journal, where standard error is connected to it (`JOURNAL_STREAM` names that very stream) or where a
     /// service manager started us; else the file.
     pub(in super::super) fn choose(journal_stream: Option<&str>, managed: bool, file: PathBuf) -> Self {
-        let journal = (managed || journal_stream.is_some_and(is_stderr)).then(|| {
-            let socket = UnixDatagram::unbound()?;
-            socket.connect(JOURNAL)?;
-            Ok::<_, std::io::Error>(socket)
-        });
+        let journal = (managed || journal_stream.is_some_and(is_stderr)).then(Journal::open);
         match journal {
-            Some(Ok(socket)) => Self::Journal(socket),
+            Some(Ok(journal)) => Self::Journal(journal),
             // No journal runs here, whatever the variable says.
             Some(Err(_)) | None => Self::File(LogFile { path: file, open: None }),
         }
@@ -54,13 +47,7 @@ impl Target {
 
     pub(super) fn write(&mut self, line: &Line) {
         match self {
-            Self::Journal(socket) => {
-                let datagram = journal_form(line);
-                if socket.send(&datagram).is_err() {
-                    // journald was restarted: its socket is a new one.
-                    _ = socket.connect(JOURNAL).and_then(|()| socket.send(&datagram));
-                }
-            }
+            Self::Journal(journal) => journal.write(line),
             // A log that cannot be written must not stop what it is about.
             Self::File(file) => _ = file.append(text_form(line, clock::wall_ms()).as_bytes()),
             Self::Stderr => _ = std::io::stderr().write_all(text_form(line, clock::wall_ms()).as_bytes()),
@@ -131,52 +118,9 @@ fn one_line(text: &str) -> String {
     out
 }
 
-fn clipped(text: &str) -> &str {
+/// The beginning of a text, where it is too long to be logged.
+pub(super) fn clipped(text: &str) -> &str {
     &text[..text.floor_char_boundary(FIELD_LIMIT)]
-}
-
-/// The journal's native protocol: `NAME=value`, or the value with its length where it has line breaks. Fields of ours
-/// begin with `ABIDE_`.
-fn journal_form(line: &Line) -> Vec<u8> {
-    let priority = match line.level {
-        Level::ERROR => "3",
-        Level::WARN => "4",
-        Level::INFO => "6",
-        Level::DEBUG | Level::TRACE => "7",
-    };
-    let mut out = Vec::new();
-    field(&mut out, "PRIORITY", priority);
-    field(&mut out, "SYSLOG_IDENTIFIER", "abided");
-    field(&mut out, "ABIDE_TARGET", line.target);
-    // `journalctl` shows the message alone, and who did it is what people look for.
-    let by = line.fields.iter().find(|(name, value)| *name == "by" && !value.is_empty());
-    match by {
-        Some((_, by)) => field(&mut out, "MESSAGE", &format!("{}, by {by}", line.message)),
-        None => field(&mut out, "MESSAGE", &line.message),
-    }
-    for (name, value) in &line.fields {
-        if !value.is_empty() {
-            let name: String = name
-                .chars()
-                .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' })
-                .collect();
-            field(&mut out, &format!("ABIDE_{name}"), value);
-        }
-    }
-    out
-}
-
-fn field(out: &mut Vec<u8>, name: &str, value: &str) {
-    let value = clipped(value);
-    out.extend_from_slice(name.as_bytes());
-    if value.contains('\n') {
-        out.push(b'\n');
-        out.extend_from_slice(&(value.len() as u64).to_le_bytes());
-    } else {
-        out.push(b'=');
-    }
-    out.extend_from_slice(value.as_bytes());
-    out.push(b'\n');
 }
 
 #[cfg(test)]
@@ -185,8 +129,7 @@ mod tests {
 
     fn line(message: &str) -> Line {
         Line {
-            level: Level::WARN,
-            target: "abide::supervisor",
+            level: tracing::Level::WARN,
             message: message.into(),
             fields: vec![("session", "0000002a".into()), ("by", String::new())],
         }
@@ -198,14 +141,6 @@ mod tests {
             text_form(&line("a\x1b[2Jb\nc"), 1_763_672_707_123),
             "2025-11-20T21:05:07.123Z WARN  a\\u{1b}[2Jb\\nc session=0000002a\n"
         );
-    }
-
-    #[test]
-    fn the_journal_gets_fields_of_ours_and_line_breaks_by_length() {
-        let sent = journal_form(&line("two\nlines"));
-        let expected = b"PRIORITY=4\nSYSLOG_IDENTIFIER=abided\nABIDE_TARGET=abide::supervisor\nMESSAGE\n\
-            \x09\0\0\0\0\0\0\0two\nlines\nABIDE_SESSION=0000002a\n";
-        assert_eq!(String::from_utf8_lossy(&sent), String::from_utf8_lossy(expected));
     }
 
     #[test]
