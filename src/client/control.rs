@@ -22,6 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A request that dying supervisors left unanswered, one soon after the other, is repeated so often.
 const REPEATS: u32 = 8;
 
+/// And one that waits for what may take days, so often.
+const REPEATS_WAITING: u32 = 100;
+
 /// One that died only after so long is not counted: who waits or follows for days outlives many.
 const SOON: Duration = Duration::from_millis(500);
 
@@ -281,21 +284,36 @@ pub fn ask(paths: &Paths, command: &Command, context: Option<&Context>) -> Resul
 ///
 /// # Errors
 /// The last one.
-pub fn repeat<T>(mut once: impl FnMut(u32) -> Result<T, ControlError>) -> Result<T, ControlError> {
+pub fn repeat<T>(once: impl FnMut(u32) -> Result<T, ControlError>) -> Result<T, ControlError> {
+    repeat_at_most(REPEATS, once)
+}
+
+/// As [`repeat`], for what waits: supervisors may come and go meanwhile.
+///
+/// # Errors
+/// The last one.
+pub fn repeat_waiting<T>(once: impl FnMut(u32) -> Result<T, ControlError>) -> Result<T, ControlError> {
+    repeat_at_most(REPEATS_WAITING, once)
+}
+
+fn repeat_at_most<T>(
+    limit: u32,
+    mut once: impl FnMut(u32) -> Result<T, ControlError>,
+) -> Result<T, ControlError> {
     let (mut broken, mut streak) = (0, 0);
     loop {
         let begin = Instant::now();
         match once(broken) {
-            Err(ControlError::Broken(_)) if streak < REPEATS => {}
+            Err(ControlError::Broken(_)) if streak < limit => {}
             // It may die between its accept and its welcome as well.
             Err(ControlError::Unreachable { source, .. })
-                if streak < REPEATS && (nobody_there(&source) || cut_off(&source)) => {}
+                if streak < limit && (nobody_there(&source) || cut_off(&source)) => {}
             result => return result,
         }
         broken += 1;
         streak = if begin.elapsed() < SOON { streak + 1 } else { 0 };
         // A supervisor that comes up and dies at once should find its callers waiting longer each time.
-        std::thread::sleep(Duration::from_millis(10 << streak));
+        std::thread::sleep(Duration::from_millis(10 << streak.min(6)));
     }
 }
 

@@ -5,3 +5,4 @@ mod generated;
 mod help;
 mod mistakes;
 mod output;
+mod repeats;

@@ -4,7 +4,7 @@ use crate::cli::context::Cx;
 use crate::cli::error::CliError;
 use crate::cli::output::name_of;
 use crate::cli::text::{clean, moment};
-use crate::client::control::{Control, ControlError, Start, accepted, repeat};
+use crate::client::control::{Control, ControlError, Start, accepted, repeat_waiting};
 use crate::core::action::{Entry, Reply};
 use crate::core::event::Command;
 use anstyle::Style;
@@ -40,7 +40,7 @@ pub(super) fn run(cx: &mut Cx, args: &Args) -> Result<(), CliError> {
     let mut since = args.since;
     let mut unwritable = None;
     let paths = cx.paths.clone();
-    let result = repeat(|_| {
+    let result = repeat_waiting(|_| {
         let mut control = Control::connect(&paths, Start::Allowed)?;
         let command = Command::Events { since, follow: args.follow, target: target.clone() };
         let tag = control.begin(command, None)?;

@@ -43,10 +43,10 @@ pub(crate) struct UninstallArgs {
 pub(super) fn install(cx: &mut Cx, args: &InstallArgs) -> Result<(), CliError> {
     let plan = install::install(&cx.paths).map_err(explained)?;
     perform(cx, &plan, args.dry_run, "installed already: nothing to do")?;
-    if args.dry_run {
-        return Ok(());
+    if !args.dry_run && !plan.changes_nothing() {
+        cx.out.line("installed; `abide daemon status` tells what listens")?;
     }
-    Ok(cx.out.line("installed; `abide daemon status` tells what listens")?)
+    Ok(())
 }
 
 pub(super) fn uninstall(cx: &mut Cx, args: &UninstallArgs) -> Result<(), CliError> {

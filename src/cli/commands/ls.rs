@@ -15,7 +15,8 @@ use std::path::PathBuf;
 /// List the sessions.
 ///
 /// Shows those that have a process or can be resumed; with --all also those that are over. AGE counts from the
-/// dispatch, and stands still at the session's end.
+/// dispatch, and stands still at the session's end. Behind a state, @ says that somebody is attached, and ^ that the
+/// session is pinned.
 ///
 /// With --json, one array: id, sessionId, name, cwd, pid, kind (background, interactive), state (working, blocked,
 /// done, failed, stopped), status (busy, idle, waiting), waitingFor, startedAt (ms), and an object `abide` with more:

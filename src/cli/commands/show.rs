@@ -2,7 +2,7 @@
 
 use crate::cli::context::{Cx, one};
 use crate::cli::error::CliError;
-use crate::cli::output::{Listed, name_of, style_of};
+use crate::cli::output::{Listed, name_of};
 use crate::cli::text::{bytes, clean, moment, quoted, span};
 use crate::core::action::View;
 use crate::core::event::Command;
@@ -42,7 +42,6 @@ fn facts(cx: &Cx, view: &View) -> Vec<(&'static str, String)> {
     let r = &view.record;
     let mut facts = vec![("id", r.id.to_string()), ("name", r.name.clone())];
     let mut state = name_of(r.state).to_owned();
-    let _ = style_of(r.state);
     if let Some(what) = &r.waiting_for {
         state = format!("{state}: {what}");
     }
@@ -105,16 +104,15 @@ pub(super) fn ending(exit: &Exit) -> String {
         (None, Some(signal)) => format!("ended by {}", signal_name(signal)),
         (None, None) => "ended".to_owned(),
     };
-    let why = match exit.cause.as_str() {
-        "asked" => ", as asked",
-        "terminated" => ", terminated from outside",
-        "manager-stopping" => ", since the service manager went down",
-        "host-lost" => ", since its host was killed",
-        "never-started" => "never started",
-        "reboot" => ", by a reboot",
-        _ => "",
+    let text = match exit.cause.as_str() {
+        "asked" => format!("{how}, as asked"),
+        "terminated" => format!("{how}, terminated from outside"),
+        "manager-stopping" => format!("{how}, since the service manager went down"),
+        "host-lost" => format!("{how}, since its host was killed"),
+        "never-started" => "never started".to_owned(),
+        "reboot" => format!("{how} by a reboot"),
+        _ => how,
     };
-    let text = if why.starts_with('n') { why.to_owned() } else { format!("{how}{why}") };
     if exit.message.is_empty() { text } else { format!("{text}: {}", exit.message) }
 }
 

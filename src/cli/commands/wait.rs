@@ -52,7 +52,7 @@ pub(super) fn run(cx: &mut Cx, args: &Args) -> Result<(), CliError> {
     }
     let command = Command::Wait { target: target.id.clone(), states };
     let deadline = args.timeout.map(|ms| Instant::now() + Duration::from_millis(ms));
-    let reply = control::repeat(|_| {
+    let reply = control::repeat_waiting(|_| {
         let mut control = Control::connect(&cx.paths, Start::Allowed)?;
         let tag = control.begin(command.clone(), None)?;
         loop {
