@@ -161,6 +161,9 @@ mod under_systemd {
     use crate::service::unit;
     use std::ffi::OsString;
 
+    /// How often a unit on demand is tried that goes away under our hands.
+    const ATTEMPTS: u32 = 3;
+
     /// Starts `abide.socket`, where it is installed and is the socket that we mean.
     pub(super) fn start_installed(systemd: &Systemd, paths: &Paths) -> Result<Option<Started>, StartError> {
         if paths.home.is_some() {
@@ -228,18 +231,29 @@ mod under_systemd {
         arguments.extend(["--".into(), program.into_os_string()]);
         let failed =
             |complaint: Complaint| StartError::Manager { unit: name.clone(), message: complaint.to_string() };
-        match systemctl.systemd_run(&arguments) {
-            Ok(()) => Ok(Started::OnDemand),
-            // The manager runs hosts all the same.
-            Err(Complaint::NoProgram(_)) => start_detached(paths),
-            Err(_) if answers(paths) => Ok(Started::Nothing),
-            Err(complaint) => {
-                // One that is on its way out, or waits to be restarted, holds the name: it is started again.
-                let state = systemctl.show(&name, &["LoadState"]).map_err(failed)?;
-                if state.get("LoadState").is_none_or(|load| load != "loaded") {
-                    return Err(failed(complaint));
-                }
-                systemctl.run(&["start", &name]).map_err(failed).map(|()| Started::OnDemand)
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let complaint = match systemctl.systemd_run(&arguments) {
+                Ok(()) => return Ok(Started::OnDemand),
+                // The manager runs hosts all the same.
+                Err(Complaint::NoProgram(_)) => return start_detached(paths),
+                Err(_) if answers(paths) => return Ok(Started::Nothing),
+                Err(complaint) => complaint,
+            };
+            let state = systemctl.show(&name, &["LoadState"]).map_err(failed)?;
+            if state.get("LoadState").is_none_or(|load| load != "loaded") {
+                return Err(failed(complaint));
+            }
+            // One that is on its way out, or that waits to be restarted, holds the name: it is started again. Its limit of
+            // starts is for a build that fails by itself, and this start was asked for.
+            let started =
+                systemctl.run(&["reset-failed", &name]).and_then(|()| systemctl.run(&["start", &name]));
+            match started {
+                Ok(()) => return Ok(Started::OnDemand),
+                // It went in the meantime, or was killed once more.
+                Err(_) if attempt < ATTEMPTS => {}
+                Err(complaint) => return Err(failed(complaint)),
             }
         }
     }

@@ -21,6 +21,8 @@ use zbus::{Connection, MatchRule, Message, MessageStream, OwnedObjectPath, Varia
 const IN_FLIGHT: usize = 16;
 /// An answer that takes longer is none: a start takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a host may take from the word that its session ended to its own end.
+const LEAVING: Duration = Duration::from_secs(10);
 /// How often a start is tried again where a unit of that name was still on its way out.
 const RETRIES: usize = 3;
 
@@ -95,30 +97,29 @@ impl Systemd {
         Err(failed("a unit of that name does not go away".into()))
     }
 
-    /// A unit of that name is there. A live one is left alone; one that is ending is waited for.
+    /// A unit of that name is there. One that is ending is waited for; so is one whose host said that it ended and is
+    /// about to. One that stays is left alone.
     async fn wait_until_gone(&self, bus: &Connection, unit: &str) -> Result<(), LaunchError> {
-        let failed = |e: zbus::Error| LaunchError::Manager {
-            doing: "start",
-            unit: unit.to_owned(),
-            message: e.to_string(),
-        };
-        match active_state(bus, unit).await {
+        let result = match active_state(bus, unit).await {
             Ok(state) if state == "active" || state == "activating" || state == "reloading" => {
-                Err(LaunchError::Active(unit.to_owned()))
+                match tokio::time::timeout(LEAVING, removed(bus, unit)).await {
+                    Ok(removed) => removed,
+                    Err(_) => return Err(LaunchError::Active(unit.to_owned())),
+                }
             }
-            Ok(state) if state == "failed" => match call(bus, "ResetFailedUnit", &(unit,)).await {
-                Ok(_) => Ok(()),
-                Err(error) if is_named(&error, "NoSuchUnit") => Ok(()),
-                Err(error) => Err(failed(error)),
-            },
-            Ok(_) => match job(bus, unit, "StopUnit", &(unit, "replace")).await {
-                Ok(_) => Ok(()),
-                Err(error) if is_named(&error, "NoSuchUnit") => Ok(()),
-                Err(error) => Err(failed(error)),
-            },
+            Ok(state) if state == "failed" => call(bus, "ResetFailedUnit", &(unit,)).await.map(drop),
+            Ok(_) => job(bus, unit, "StopUnit", &(unit, "replace")).await.map(drop),
+            Err(error) => Err(error),
+        };
+        match result {
+            Ok(()) => Ok(()),
             // It went while we looked.
             Err(error) if is_named(&error, "NoSuchUnit") => Ok(()),
-            Err(error) => Err(failed(error)),
+            Err(error) => Err(LaunchError::Manager {
+                doing: "start",
+                unit: unit.to_owned(),
+                message: error.to_string(),
+            }),
         }
     }
 
@@ -168,13 +169,19 @@ impl Systemd {
         let failed =
             |message: String| LaunchError::Manager { doing: "start", unit: unit.to_owned(), message };
         let Err(message) = self.systemd_run(paths, unit, host, id).await else { return Ok(()) };
-        // As over the bus: a live unit of that name is left alone, and one that is ending is waited for.
-        if self.systemctl(&["is-active", "--quiet"], unit).await.is_ok() {
-            return Err(LaunchError::Active(unit.to_owned()));
+        // As over the bus: one that is ending is waited for, and one that stays is left alone. systemctl waits for a unit
+        // only by ending it, so it is asked again and again.
+        let mut asked = 0;
+        while self.systemctl(&["is-active", "--quiet"], unit).await.is_ok() {
+            if asked == 50 {
+                return Err(LaunchError::Active(unit.to_owned()));
+            }
+            asked += 1;
+            tokio::time::sleep(LEAVING / 50).await;
         }
         if self.systemctl(&["stop"], unit).await.is_err() {
-            // No unit of that name: it was something else.
-            return Err(failed(message));
+            // No unit of that name any more; or it was something else, which will show again.
+            tracing::debug!(unit, message, "systemd-run failed once");
         }
         self.systemd_run(paths, unit, host, id).await.map_err(failed)
     }
@@ -318,6 +325,31 @@ where
     tokio::time::timeout(PATIENCE, wait)
         .await
         .unwrap_or_else(|_| Err(zbus::Error::Failure("it did not finish in time".into())))
+}
+
+/// Waits until a unit is gone from the manager.
+async fn removed(bus: &Connection, unit: &str) -> zbus::Result<()> {
+    let rule = MatchRule::builder()
+        .msg_type(zbus::message::Type::Signal)
+        .sender(BUS_NAME)
+        .interface(MANAGER)
+        .member("UnitRemoved")
+        .arg(0, unit)
+        .build()?;
+    let mut signals = MessageStream::for_match_rule(rule, bus, None).await?;
+    // Such signals are sent only while somebody has subscribed. The subscription ends with the connection; it wakes nobody
+    // here, since the bus passes on what a rule asks for.
+    match call(bus, "Subscribe", &()).await {
+        Ok(_) => {}
+        Err(error) if is_named(&error, "AlreadySubscribed") => {}
+        Err(error) => return Err(error),
+    }
+    // Listening now, so that it cannot go unseen.
+    call(bus, "GetUnit", &(unit,)).await?;
+    match next(&mut signals).await {
+        Some(signal) => signal.map(drop),
+        None => Err(zbus::Error::Failure("the session bus closed".into())),
+    }
 }
 
 async fn next(signals: &mut MessageStream) -> Option<zbus::Result<Message>> {
