@@ -159,6 +159,15 @@ impl World {
                 );
                 let refused = matches!(reply, Reply::Error { .. });
                 let asked = if last { self.open.remove(&ticket) } else { None };
+                if let (Some(Command::Respawn { .. }), Reply::Done { sessions }) = (&asked, &reply) {
+                    for view in sessions {
+                        let record = &view.record;
+                        assert_eq!(
+                            record.start, record.generation,
+                            "a respawn is answered by the old process"
+                        );
+                    }
+                }
                 self.unsure.extend(asked.filter(|_| refused).iter().flat_map(asked_of));
             }
             Action::Journal(entry) => {
@@ -448,7 +457,8 @@ impl World {
         if untold || self.hosts.get(&id) == Some(&generation) || self.launching(id) == Some(generation) {
             return;
         }
-        let event = match what % 5 {
+        let told = self.exits.get(&id).is_some_and(|(g, _)| *g == generation);
+        let event = match what % 6 {
             0 => Event::Saved { id, revision: generation.min(self.disk.get(&id).map_or(0, |r| r.revision)) },
             1 => Event::Exited {
                 id,
@@ -456,7 +466,9 @@ impl World {
                 exit: Exit { cause: "own".into(), code: Some(0), ..Exit::default() },
             },
             2 => Event::HostLost { id, generation },
-            3 => Event::StartFailed { id, generation, message: "late".into(), users_fault: false },
+            // The news of a birth comes after that of the end.
+            3 if told => Event::Linked { id, generation, host: host(generation) },
+            3 | 4 => Event::StartFailed { id, generation, message: "late".into(), users_fault: false },
             _ => Event::Status { id, generation, signals: Signals::default() },
         };
         self.handle(event);
