@@ -5,7 +5,7 @@ use std::path::Path;
 
 use nix::sys::signal::Signal;
 
-use super::repaint::{Seen, look};
+use super::repaint::look;
 use crate::support::{Home, Tmux, signal};
 
 /// Sizes of the terminal before and after.
@@ -53,16 +53,10 @@ fn same_as_twin(home: &Home, argv: &[&str], ready: &str, keys: &[&[&str]], last:
 /// Waits until both show the same.
 #[track_caller]
 fn same(one: &Tmux, two: &Tmux, when: &str) {
-    let mut last: Option<(Seen, Seen)> = None;
-    let equal = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        two.until(when, |_| {
-            let seen = (look(one), look(two));
-            let equal = seen.0.shows(&seen.1);
-            last = Some(seen);
-            equal.then_some(())
-        });
-    }));
-    assert!(equal.is_ok(), "{when}: {last:#?}");
+    one.until_both(two, when, || {
+        let seen = (look(one), look(two));
+        if seen.0.shows(&seen.1) { Ok(()) } else { Err(format!("{seen:#?}")) }
+    });
 }
 
 /// A text with long lines, tabs and wide characters.

@@ -104,6 +104,20 @@ impl Tmux {
         }
     }
 
+    /// Waits until these two are as asked, whichever of them comes to be so last.
+    #[track_caller]
+    pub(crate) fn until_both(&self, other: &Self, what: &str, mut ask: impl FnMut() -> Result<(), String>) {
+        let start = Instant::now();
+        while let Err(difference) = ask() {
+            assert!(start.elapsed() < PATIENCE, "{what}: {difference}");
+            for terminal in [self, other] {
+                // News of the one must not wait for the other's.
+                _ = terminal.news.recv_timeout(PATIENCE / 600);
+                while terminal.news.try_recv().is_ok() {}
+            }
+        }
+    }
+
     /// Waits until the screen shows this text.
     #[track_caller]
     pub(crate) fn see(&self, text: &str) {

@@ -165,7 +165,7 @@ pub(super) fn command(text: &[u8], bell: bool) -> Option<Query> {
             (!asked.is_empty()).then_some(Query::Colors { asked, bell })
         }
         7501 => parts.first().is_some_and(asks).then_some(Query::Program),
-        5 | 22 | 52 => parts.iter().any(|p| asks(&p)).then_some(Query::Other),
+        5 | 22 | 52 => parts.iter().any(asks).then_some(Query::Other),
         21 => parts.iter().any(|p| p.ends_with(b"=?")).then_some(Query::Other),
         99 => parts
             .first()

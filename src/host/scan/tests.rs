@@ -14,7 +14,12 @@ fn queries(bytes: &[u8]) -> Vec<(Query, Vec<u8>)> {
             Found::Query { query, start, end } => {
                 Some((query, bytes[usize::try_from(start).expect("one batch")..end].to_vec()))
             }
-            _ => None,
+            Found::Title(_)
+            | Found::Program(_)
+            | Found::PromptMark(_)
+            | Found::Notification(_)
+            | Found::Bell
+            | Found::Alternate { .. } => None,
         })
         .collect()
 }

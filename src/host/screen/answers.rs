@@ -22,8 +22,10 @@ const BACKGROUND: [u8; 3] = [0x10, 0x10, 0x10];
 
 /// Answers a query that stood at the end of what the screen was given so far. Empty for what stays unanswered.
 pub fn answer(query: &Query, screen: &mut Screen) -> Vec<u8> {
-    screen.settle();
-    let machine = &screen.emulator.machine;
+    screen.awake(|screen| answered(query, &screen.emulator.machine)).into_bytes()
+}
+
+fn answered(query: &Query, machine: &Machine) -> String {
     let size = machine.size();
     let mut out = String::new();
     let _ = match query {
@@ -64,7 +66,7 @@ pub fn answer(query: &Query, screen: &mut Screen) -> Vec<u8> {
         Query::Program => write!(out, "\x1b]7501;?\x1b\\"),
         Query::Other => Ok(()),
     };
-    out.into_bytes()
+    out
 }
 
 /// From 1, and from the region's top under origin mode.

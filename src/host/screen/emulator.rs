@@ -69,7 +69,14 @@ impl Emulator {
             Guard::Text => &[],
             Guard::Overlong | Guard::Command(_) if self.unfinished.len() > LONGEST => b"\x1b]".as_slice(),
             Guard::Device | Guard::Data | Guard::Skipped if self.unfinished.len() > LONGEST => b"\x1bX",
-            _ => &self.unfinished,
+            Guard::Escape
+            | Guard::Intermediate
+            | Guard::Control
+            | Guard::Command(_)
+            | Guard::Overlong
+            | Guard::Device
+            | Guard::Data
+            | Guard::Skipped => &self.unfinished,
         };
         [begun, &self.partial].concat()
     }

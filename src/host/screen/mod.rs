@@ -10,6 +10,7 @@ mod emulator;
 mod guard;
 mod machine;
 mod modes;
+mod packed;
 mod paint;
 mod pen;
 mod repaint;
@@ -69,18 +70,31 @@ impl Screen {
 
     /// Takes in all that is queued, and gives the queue's memory back.
     pub fn settle(&mut self) {
-        let queue = std::mem::take(&mut self.queue);
-        self.feed(&queue);
+        if !self.queue.is_empty() {
+            let queue = std::mem::take(&mut self.queue);
+            self.feed(&queue);
+        }
+    }
+
+    /// Settles, and takes as little memory as can be until something is written or asked: for a session that has been
+    /// silent for a while.
+    pub fn rest(&mut self) {
+        self.settle();
+        self.guarded(|emulator| emulator.machine.rest());
     }
 
     /// The program's terminal has another size from here on.
     pub fn resize(&mut self, cols: u16, rows: u16) {
-        self.settle();
         let size = Size::clamped(cols, rows);
-        self.guarded(|emulator| emulator.machine.resize(size));
-        if self.emulator.machine.size() != size {
-            self.emulator = Emulator::new(size, 0);
+        if self.emulator.machine.size() == size {
+            return;
         }
+        self.awake(|screen| {
+            screen.guarded(|emulator| emulator.machine.resize(size));
+            if screen.emulator.machine.size() != size {
+                screen.emulator = Emulator::new(size, 0);
+            }
+        });
     }
 
     /// Columns and rows.
@@ -95,33 +109,30 @@ impl Screen {
     /// `log_tail` is what the program wrote last to its primary screen, up to now: from the log's beginning, or from
     /// behind a line feed. What was written while the alternate screen was shown must not be in it.
     pub fn repaint(&mut self, log_tail: &[u8], lines: u32) -> Vec<u8> {
-        self.settle();
-        let painted = catch_unwind(AssertUnwindSafe(|| {
-            repaint::repaint(
-                &mut self.emulator.machine,
-                log_tail,
-                usize::try_from(lines).unwrap_or(usize::MAX),
-            )
-        }));
-        let mut bytes = painted.unwrap_or_default().into_bytes();
-        bytes.extend(self.emulator.unfinished());
-        bytes
+        let lines = usize::try_from(lines).unwrap_or(usize::MAX);
+        self.awake(|screen| {
+            let machine = &mut screen.emulator.machine;
+            let painted = catch_unwind(AssertUnwindSafe(|| repaint::repaint(machine, log_tail, lines)));
+            let mut bytes = painted.unwrap_or_default().into_bytes();
+            bytes.extend(screen.emulator.unfinished());
+            bytes
+        })
     }
 
     /// What a terminal that was sent a repaint, and live output since, must be sent to be as it was: primary screen,
     /// usual modes, default attributes, the cursor below the content.
     pub fn restore(&mut self) -> Vec<u8> {
-        self.settle();
-        repaint::restore(&self.emulator.machine).into_bytes()
+        self.awake(|screen| repaint::restore(&screen.emulator.machine).into_bytes())
     }
 
     /// The visible screen as text.
     pub fn text(&mut self) -> ScreenText {
-        self.settle();
-        let (cols, rows) = self.size();
-        let (line, column) = self.emulator.machine.at();
-        let text = repaint::text(&self.emulator.machine).into_bytes();
-        ScreenText { cols, rows, cursor: (narrow(column), u16::try_from(line).unwrap_or(0)), text }
+        self.awake(|screen| {
+            let (cols, rows) = screen.size();
+            let (line, column) = screen.emulator.machine.at();
+            let text = repaint::text(&screen.emulator.machine).into_bytes();
+            ScreenText { cols, rows, cursor: (narrow(column), u16::try_from(line).unwrap_or(0)), text }
+        })
     }
 
     /// The program asked for pastes to be marked.
@@ -136,10 +147,23 @@ impl Screen {
         self.emulator.machine.alternate.is_some()
     }
 
+    /// What `f` says of the screen with all that was written so far. One that rested does so again afterwards.
+    fn awake<T>(&mut self, f: impl FnOnce(&mut Self) -> T) -> T {
+        let rested = self.emulator.machine.is_resting();
+        self.settle();
+        self.guarded(|emulator| emulator.machine.wake());
+        let said = f(self);
+        if rested {
+            self.rest();
+        }
+        said
+    }
+
     fn feed(&mut self, bytes: &[u8]) {
-        self.guarded(
-            |emulator| if bytes.len() < skim::WORTH { emulator.feed(bytes) } else { emulator.skim(bytes) },
-        );
+        self.guarded(|emulator| {
+            emulator.machine.wake();
+            if bytes.len() < skim::WORTH { emulator.feed(bytes) } else { emulator.skim(bytes) }
+        });
     }
 
     /// The emulator is not ours: should it panic, the session goes on with an empty screen.

@@ -21,6 +21,7 @@ use vte::ansi::{CharsetIndex, Handler};
 
 use self::screens::{rows, term};
 use super::modes::Modes;
+use super::packed::Packed;
 
 /// Columns and rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,6 +101,8 @@ pub(in crate::host::screen) struct Machine {
     pub(in crate::host::screen) term: Term<VoidListener>,
     /// The screen that is not shown: the primary one while the alternate one is, and the other way round.
     pub(in crate::host::screen) hidden: Option<Box<Grid<Cell>>>,
+    /// While nothing is written: both screens, and the grids above are empty.
+    resting: Option<(Packed, Option<Packed>)>,
     pub(in crate::host::screen) alternate: Option<Alternate>,
     /// Scroll region, in rows from 0.
     pub(in crate::host::screen) region: Range<i32>,
@@ -141,6 +144,7 @@ impl Machine {
         Self {
             term: term(size, history),
             hidden: None,
+            resting: None,
             alternate: None,
             region: 0..rows(size),
             charset: 0,
@@ -160,6 +164,9 @@ impl Machine {
     }
 
     pub(in crate::host::screen) fn size(&self) -> Size {
+        if let Some((shown, _)) = &self.resting {
+            return shown.size();
+        }
         Size { cols: self.term.grid().columns(), rows: self.term.grid().screen_lines() }
     }
 

@@ -7,7 +7,7 @@ use alacritty_terminal::term::cell::{Cell, Flags};
 use alacritty_terminal::term::{Config, Term};
 use vte::ansi::Handler;
 
-use super::{Alternate, Machine, Modes, PerScreen, Size, clip};
+use super::{Alternate, Machine, Modes, Packed, PerScreen, Size, clip};
 
 impl Machine {
     pub(in crate::host::screen) fn show_alternate(&mut self, how: Alternate) {
@@ -59,6 +59,28 @@ impl Machine {
             }
             Alternate::Cleared => self.term.grid_mut().cursor = cursor,
         }
+    }
+
+    /// Takes little memory until [`Self::wake`]; nothing else may be asked of it meanwhile but its size.
+    pub(in crate::host::screen) fn rest(&mut self) {
+        if self.resting.is_some() || self.keeps_history {
+            return;
+        }
+        let shown = Packed::new(self.term.grid());
+        let hidden = self.hidden.take().map(|grid| Packed::new(&grid));
+        *self.term.grid_mut() = Grid::new(1, 2, 0);
+        self.resting = Some((shown, hidden));
+    }
+
+    pub(in crate::host::screen) fn wake(&mut self) {
+        if let Some((shown, hidden)) = self.resting.take() {
+            *self.term.grid_mut() = shown.unpack();
+            self.hidden = hidden.map(|packed| Box::new(packed.unpack()));
+        }
+    }
+
+    pub(in crate::host::screen) fn is_resting(&self) -> bool {
+        self.resting.is_some()
     }
 
     /// RIS.

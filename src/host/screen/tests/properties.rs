@@ -95,6 +95,29 @@ proptest! {
     }
 
     #[test]
+    fn a_rest_changes_nothing((size, steps) in program(), (then, more) in program()) {
+        let mut rested = run(size, &steps);
+        let mut awake = run(size, &steps);
+        rested.rest();
+        prop_assert_eq!(rested.size(), awake.size());
+        prop_assert_eq!(rested.repaint(b"", 0), awake.repaint(b"", 0));
+        prop_assert_eq!((rested.text(), rested.restore()), (awake.text(), awake.restore()));
+        prop_assert!(rested.emulator.machine.is_resting());
+        for screen in [&mut rested, &mut awake] {
+            screen.resize(then.0, then.1);
+            for step in &more {
+                match step {
+                    Step::Output(bytes) => screen.push(bytes),
+                    Step::Resize(cols, rows) => screen.resize(*cols, *rows),
+                }
+            }
+            screen.push(b".");
+            screen.settle();
+        }
+        prop_assert_eq!(Snapshot::of(&mut rested), Snapshot::of(&mut awake));
+    }
+
+    #[test]
     fn skimming_is_exact((size, steps) in program(), bytes in flood(), after in writing()) {
         let mut skimmed = run(size, &steps);
         let mut full = run(size, &steps);
