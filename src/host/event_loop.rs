@@ -20,8 +20,8 @@ use std::time::{Duration, Instant};
 
 /// The emulator's queue is worked off when the session was silent for so long.
 const SETTLE_AFTER: Duration = Duration::from_millis(10);
-/// Bytes that passed through before freed memory is given back, once the session is silent.
-const TRIM_AFTER: usize = 256 << 10;
+/// And when it was silent for so long, it takes as little memory as it can.
+const REST_AFTER: Duration = Duration::from_secs(1);
 /// First and largest size of a batch of output.
 pub(super) const BATCH: (usize, usize) = (4 << 10, 64 << 10);
 
@@ -59,8 +59,8 @@ pub(super) struct Host {
     pub(super) batch: Vec<u8>,
     /// When the session will have been silent long enough to work off what waits.
     settle_at: Option<Instant>,
-    /// Bytes that passed through since memory was given back.
-    churned: usize,
+    /// And to take as little memory as it can.
+    rest_at: Option<Instant>,
 }
 
 /// What a descriptor of the poll belongs to.
@@ -89,6 +89,9 @@ pub(super) struct Parts {
 impl Host {
     pub(super) fn new(parts: Parts) -> Self {
         let Parts { order, welcome, child, pty, signals, socket, log, size } = parts;
+        let mut screen = Screen::new(size.0, size.1);
+        screen.rest();
+        crate::sys::fd::trim_heap();
         Self {
             order,
             welcome,
@@ -100,7 +103,7 @@ impl Host {
             activity: 0,
             size,
             log,
-            screen: Screen::new(size.0, size.1),
+            screen,
             scanner: Scanner::new(),
             found: Vec::new(),
             stretches: Stretches::default(),
@@ -109,7 +112,7 @@ impl Host {
             ending: Ending::default(),
             batch: vec![0; BATCH.0],
             settle_at: None,
-            churned: 0,
+            rest_at: None,
         }
     }
 
@@ -150,6 +153,7 @@ impl Host {
         let mut until = |t: Option<Instant>| deadline = deadline.into_iter().chain(t).min();
         until(self.input.deadline());
         until(self.settle_at);
+        until(self.rest_at);
         if self.has_watchers() {
             until(self.reporter.deadline());
         }
@@ -221,7 +225,11 @@ impl Host {
             self.input.flush(&self.pty, now);
         }
         if self.settle_at.is_some_and(|t| t <= now) {
-            self.be_quiet();
+            self.settle_at = None;
+            self.screen.settle();
+        }
+        if self.rest_at.is_some_and(|t| t <= now) {
+            self.rest();
         }
         if self.has_watchers() && self.reporter.deadline().is_some_and(|t| t <= now) {
             self.tell_status(now);
@@ -242,22 +250,19 @@ impl Host {
         }
     }
 
-    /// The session is silent: brings the screen up to date and keeps no more memory than an idle session needs.
-    fn be_quiet(&mut self) {
-        self.settle_at = None;
-        self.screen.settle();
-        if self.churned >= TRIM_AFTER {
-            self.churned = 0;
-            self.batch = vec![0; BATCH.0];
-            self.found = Vec::new();
-            crate::sys::fd::trim_heap();
-        }
+    /// The session has been silent: keeps no more memory than an idle session needs.
+    fn rest(&mut self) {
+        self.rest_at = None;
+        self.screen.rest();
+        self.batch = vec![0; BATCH.0];
+        self.found = Vec::new();
+        crate::sys::fd::trim_heap();
     }
 
-    /// So many bytes passed through; what they leave to be done is done once the session is silent.
-    pub(super) fn passed(&mut self, bytes: usize, now: Instant) {
-        self.churned = self.churned.saturating_add(bytes);
+    /// Something passed through; what it leaves to be done is done once the session is silent.
+    pub(super) fn passed(&mut self, now: Instant) {
         self.settle_at = Some(now + SETTLE_AFTER);
+        self.rest_at = Some(now + REST_AFTER);
     }
 
     fn has_watchers(&self) -> bool {

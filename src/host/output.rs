@@ -78,7 +78,7 @@ impl Host {
         self.feed_screen(bytes, &found, lead.is_some(), now);
         self.learn(&found, offset);
         self.found = found;
-        self.passed(bytes.len(), now);
+        self.passed(now);
         self.reporter.saw_output(now);
     }
 
