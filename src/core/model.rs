@@ -108,7 +108,7 @@ impl ReferenceStateMachine for Reference {
             3 => prop_oneof![0u64..10, 900u64..1_100, 4_000u64..40_000].prop_map(|ms| Happening::Pass { ms }),
             2 => (any::<u64>(), prop::bool::weighted(0.2))
                 .prop_map(|(done, reboot)| Happening::Crash { done, reboot }),
-            1 => (any::<usize>(), 0u64..6, any::<u8>())
+            2 => (any::<usize>(), 0u64..6, any::<u8>())
                 .prop_map(|(which, generation, what)| Happening::Stale { which, generation, what }),
         ]
         .boxed()

@@ -450,6 +450,8 @@ impl World {
     pub(super) fn stale(&mut self, which: usize, generation: u64, what: u8) {
         let n = self.wants.len() + 1;
         let id = id_of(which % n);
+        let ended = self.exits.get(&id).map(|(generation, _)| *generation);
+        let generation = ended.filter(|_| what % 2 == 1).unwrap_or(generation);
         // Nothing that contradicts what is true: a shell may be late, but it does not lie about the living.
         let untold = self.pending.iter().any(|p| {
             matches!(p, Pending::News(Event::Exited { id: i, generation: g, .. }) if *i == id && *g == generation)
@@ -457,7 +459,6 @@ impl World {
         if untold || self.hosts.get(&id) == Some(&generation) || self.launching(id) == Some(generation) {
             return;
         }
-        let told = self.exits.get(&id).is_some_and(|(g, _)| *g == generation);
         let event = match what % 6 {
             0 => Event::Saved { id, revision: generation.min(self.disk.get(&id).map_or(0, |r| r.revision)) },
             1 => Event::Exited {
@@ -467,7 +468,7 @@ impl World {
             },
             2 => Event::HostLost { id, generation },
             // The news of a birth comes after that of the end.
-            3 if told => Event::Linked { id, generation, host: host(generation) },
+            3 if ended == Some(generation) => Event::Linked { id, generation, host: host(generation) },
             3 | 4 => Event::StartFailed { id, generation, message: "late".into(), users_fault: false },
             _ => Event::Status { id, generation, signals: Signals::default() },
         };
