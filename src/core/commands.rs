@@ -187,7 +187,11 @@ impl Fleet {
             s.environment = Some(ticket);
             s.by = by;
         }
-        if s.record.desired == Desired::Running && (s.respawning() || s.is_live()) {
+        let starts = match s.phase {
+            Phase::Waiting { .. } | Phase::Launching | Phase::Alive => s.record.desired == Desired::Running,
+            Phase::Ended | Phase::Stopping { .. } | Phase::Removing | Phase::Stuck => s.respawning(),
+        };
+        if starts {
             self.await_goals(ticket, true, BTreeMap::from([(id, Goal::Started)]));
         } else {
             let session = Box::new(s.view());

@@ -97,18 +97,18 @@ impl ReferenceStateMachine for Reference {
             ),
         ];
         prop_oneof![
-            5 => prop::option::weighted(0.3, 0u8..3).prop_map(|named| Happening::Run { named }),
+            3 => prop::option::weighted(0.3, 0u8..3).prop_map(|named| Happening::Run { named }),
             1 => any::<usize>().prop_map(|which| Happening::RunAgain { which }),
             8 => (ask, any::<usize>(), prop::bool::weighted(0.1))
                 .prop_map(|(what, which, all)| Happening::Ask { what, which, all }),
             24 => (any::<usize>(), any::<u8>()).prop_map(|(which, how)| Happening::Outcome { which, how }),
-            5 => (any::<usize>(), does).prop_map(|(which, does)| Happening::Process { which, does }),
+            6 => (any::<usize>(), does).prop_map(|(which, does)| Happening::Process { which, does }),
             1 => any::<usize>().prop_map(|which| Happening::Gone { which }),
             1 => (0usize..2).prop_map(|n| Happening::Clients { n }),
             3 => prop_oneof![0u64..10, 900u64..1_100, 4_000u64..40_000].prop_map(|ms| Happening::Pass { ms }),
             2 => (any::<u64>(), prop::bool::weighted(0.2))
                 .prop_map(|(done, reboot)| Happening::Crash { done, reboot }),
-            2 => (any::<usize>(), 0u64..6, any::<u8>())
+            3 => (any::<usize>(), 0u64..6, any::<u8>())
                 .prop_map(|(which, generation, what)| Happening::Stale { which, generation, what }),
         ]
         .boxed()
@@ -191,5 +191,5 @@ prop_state_machine! {
     #![proptest_config(ProptestConfig { cases: 400, max_shrink_iters: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_happens_the_invariants_hold(sequential 1..80 => Core);
+    fn whatever_happens_the_invariants_hold(sequential 1..160 => Core);
 }

@@ -61,7 +61,11 @@ impl Fleet {
         if s.first {
             // The dispatch failed: its answer says why, and nothing of it stays.
             s.record.desired = Desired::Removed;
+            s.record.state = State::Failed;
             s.gate = 0;
+            let by = s.by.clone();
+            self.journal(Some(id), "exited", &format!("it could not be started: {message}"), &by);
+            self.shown(id);
         } else {
             if before == State::Stopped {
                 s.record.desired = Desired::Stopped;
@@ -76,7 +80,9 @@ impl Fleet {
                 });
             }
         }
-        s.save();
+        if let Some(s) = self.touch(id) {
+            s.save();
+        }
         self.fail_start(id, message, hint);
     }
 
@@ -218,7 +224,9 @@ impl Fleet {
             _ if asked => "stopped",
             _ => "exited",
         };
-        let by = match (asked, s.respawning()) {
+        // Who wants it gone or started anew is told again when that is done.
+        let more = s.respawning() || s.record.desired == Desired::Removed;
+        let by = match (asked, more) {
             (true, true) => s.by.clone(),
             (true, false) => std::mem::take(&mut s.by),
             (false, _) => String::new(),

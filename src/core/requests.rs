@@ -64,7 +64,16 @@ impl Session {
             Problem::new(ErrorKind::Failed, message, "it is tried again; free disk space")
         };
         match goal {
-            Goal::Started => (self.phase == Phase::Alive && !self.respawning()).then_some(Ok(())),
+            Goal::Started => match (&self.phase, self.respawning()) {
+                (Phase::Alive, false) => Some(Ok(())),
+                (Phase::Ended | Phase::Removing | Phase::Stuck, false) => {
+                    let message = format!("{} has ended and will not start", self.record.name);
+                    Some(Err(Problem::new(ErrorKind::Failed, message, "`abide why` says more")))
+                }
+                (Phase::Waiting { .. } | Phase::Launching | Phase::Stopping { .. }, false) | (_, true) => {
+                    None
+                }
+            },
             Goal::Over { start, revision } => {
                 let over = match self.phase {
                     Phase::Ended | Phase::Removing | Phase::Stuck => true,

@@ -210,6 +210,13 @@ fn a_dispatch_that_fails_leaves_nothing_behind() {
             "{message}"
         );
         assert!(s.acts.contains(&Action::Remove { id: id(0) }));
+        let told = s.journal.iter().rfind(|e| e.event == "exited").expect("an entry");
+        assert_eq!(told.state, Some(State::Failed));
+        assert!(
+            told.text.contains(if on_disk { "no such program" } else { "the disk is full" }),
+            "{}",
+            told.text
+        );
         s.event(Event::Removed { id: id(0), error: None });
         assert!(names(s.ask(Command::List { all: true, cwd: None })).is_empty());
     }
@@ -310,6 +317,29 @@ fn how_it_ended_says_what_it_is() {
     assert_eq!(s.record(0).state, State::Failed);
     s.exit(id(0), 1, "own", Some(0));
     assert_eq!(s.record(0).state, State::Done, "an exit record that turns up after all says more");
+}
+
+#[test]
+fn a_birth_that_is_told_after_the_end_revives_nothing() {
+    let mut s = Scene::new();
+    s.slow = true;
+    let ticket = s.run(0, &["true"]);
+    s.event(Event::Saved { id: id(0), revision: 1 });
+    s.exit(id(0), 1, "own", Some(0));
+    assert!(matches!(s.last(ticket), Some(Reply::Session { .. })), "it did run");
+    s.event(Event::Linked { id: id(0), generation: 1, host: Host::default() });
+    assert_eq!((s.record(0).state, s.record(0).host), (State::Done, None));
+    // But one that was only given up for lost is back.
+    s.run(1, &["make"]);
+    s.event(Event::Saved { id: id(1), revision: 1 });
+    s.event(Event::Linked { id: id(1), generation: 1, host: Host::default() });
+    s.event(Event::HostLost { id: id(1), generation: 1 });
+    assert_eq!(s.record(1).state, State::Failed);
+    s.event(Event::Linked { id: id(1), generation: 1, host: Host::default() });
+    assert_eq!(s.record(1).state, State::Working);
+    // And one that nobody knows is ended.
+    s.event(Event::Linked { id: id(9), generation: 3, host: Host::default() });
+    assert!(s.acts.contains(&Action::Stop { id: id(9), generation: 3, grace_ms: 5_000 }));
 }
 
 #[test]
