@@ -32,6 +32,7 @@ const TOP: &[&str] = &[
     "README.md",
     "launchd",
     "packaging",
+    "proptest-regressions",
     "src",
     "systemd",
     "target",

@@ -5,9 +5,11 @@
 //! | of this folder | yes | yes, the same |
 //! | `standalone::` | yes | no |
 //! | `systemd::` | no (shown as ignored) | yes, each in a user manager of its own |
+//! | `agent::` | in the slow tier | no |
 //!
 //! [`under_systemd`] starts this program again for the right-hand column.
 
+mod agent;
 mod environment;
 mod mistakes;
 mod races;

@@ -4,6 +4,7 @@
 mod fifo;
 mod home;
 mod manager;
+mod model;
 mod process;
 mod stage;
 mod tmux;
@@ -12,6 +13,7 @@ mod tty;
 pub(crate) use fifo::Fifo;
 pub(crate) use home::{Home, Output};
 pub(crate) use manager::{each_alone, passes, user_manager};
+pub(crate) use model::Model;
 pub(crate) use process::{ended, run, signal, until};
 pub(crate) use stage::{Stage, program, source};
 pub(crate) use tmux::Tmux;
