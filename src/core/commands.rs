@@ -37,8 +37,10 @@ impl Fleet {
             }
             Command::Respawn { targets, all } => {
                 self.targets(&targets, all).and_then(|mut ids| {
-                    // `--all` revives nothing that is being stopped.
-                    let kept = |s: &Session| s.record.desired == Desired::Running && s.has_command();
+                    // `--all` revives nothing that is being ended.
+                    let ending = |s: &Session| matches!(s.phase, Phase::Stopping { .. }) && !s.respawning();
+                    let kept =
+                        |s: &Session| s.record.desired == Desired::Running && !ending(s) && s.has_command();
                     ids.retain(|id| !all || self.sessions.get(id).is_some_and(kept));
                     self.respawn(ticket, &by("respawn", peer), &ids)
                 })
@@ -163,10 +165,6 @@ impl Fleet {
         session.by = by.clone();
         self.sessions.insert(id, session);
         self.begin(id);
-        // Whatever becomes of the start, the session has not been anything before it.
-        if let Some(Session { phase: Phase::Waiting { before, .. }, .. }) = self.sessions.get_mut(&id) {
-            *before = State::Failed;
-        }
         self.journal(Some(id), "created", "", &by);
         self.shown(id);
         self.await_goals(ticket, true, BTreeMap::from([(id, Goal::Started)]));

@@ -253,7 +253,12 @@ impl Fleet {
         self.turns += 1;
         let (turn, era, most) = (self.turns, self.era.clone(), self.settings.max_starting);
         let Some(s) = self.touch(id) else { return };
-        s.phase = Phase::Waiting { turn, before: s.record.state };
+        let before = match s.record.state {
+            // Of an earlier start that came to nothing.
+            State::Queued | State::Starting | State::Working | State::Blocked | State::Idle => State::Failed,
+            ended @ (State::Done | State::Failed | State::Stopped | State::Parked) => ended,
+        };
+        s.phase = Phase::Waiting { turn, before };
         s.record.start = s.record.generation;
         s.record.era = era;
         s.record.state = if under_way < most { State::Starting } else { State::Queued };

@@ -71,7 +71,7 @@ impl Fleet {
                 s.record.desired = Desired::Stopped;
             }
             s.record.state = before;
-            if s.never_ran() {
+            if s.never_ran() || s.record.exit.is_none() {
                 s.record.exit = Some(Exit {
                     cause: NEVER_STARTED.into(),
                     message: message.into(),
