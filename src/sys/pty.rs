@@ -4,7 +4,7 @@ use nix::pty::{OpenptyResult, Winsize, openpty};
 use nix::sys::termios::{
     self, ControlFlags, InputFlags, LocalFlags, OutputFlags, SetArg, SpecialCharacterIndices,
 };
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
@@ -354,7 +354,7 @@ impl Prepared {
 /// # Safety
 /// As [`Prepared::run`].
 #[cfg(target_os = "linux")]
-unsafe fn set_oom_score(value: &CStr) {
+unsafe fn set_oom_score(value: &std::ffi::CStr) {
     // SAFETY: async-signal-safe calls on strings that live. It may not be allowed to be lowered; the default does.
     unsafe {
         let fd = libc::open(c"/proc/self/oom_score_adj".as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);

@@ -192,9 +192,12 @@ fn limits() -> Vec<(u32, u64, u64)> {
         Resource::RLIMIT_CPU,
         Resource::RLIMIT_DATA,
         Resource::RLIMIT_FSIZE,
+        #[cfg(target_os = "linux")]
         Resource::RLIMIT_MEMLOCK,
         Resource::RLIMIT_NOFILE,
+        #[cfg(target_os = "linux")]
         Resource::RLIMIT_NPROC,
+        #[cfg(target_os = "linux")]
         Resource::RLIMIT_RSS,
         Resource::RLIMIT_STACK,
         #[cfg(target_os = "linux")]
