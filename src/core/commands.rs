@@ -239,7 +239,7 @@ impl Fleet {
         listed.sort_by_key(|s| (s.record.times.created_ms, s.id()));
         // In parts: a list of any length fits into frames of bounded size.
         let parts = listed.len().div_ceil(LIST_PART).max(1);
-        let mut views = listed.into_iter().map(Session::view).collect::<Vec<_>>().into_iter();
+        let mut views = listed.into_iter().map(Session::listed).collect::<Vec<_>>().into_iter();
         for part in 1..=parts {
             let sessions = views.by_ref().take(LIST_PART).collect();
             self.reply(ticket, Reply::List { sessions }, part == parts);

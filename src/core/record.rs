@@ -271,5 +271,45 @@ pub struct Record {
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
 
+impl Record {
+    /// Without what no list shows, and which is most of it: lists are long, and asked for often.
+    pub fn brief(&self) -> Self {
+        Self {
+            version: self.version,
+            id: self.id,
+            state: self.state,
+            tempo: self.tempo,
+            template: self.template,
+            kind: self.kind,
+            name: self.name.clone(),
+            name_source: self.name_source,
+            agent: self.agent.clone(),
+            argv: self.argv.clone(),
+            respawn_argv: Vec::new(),
+            respawn_flags: Vec::new(),
+            cwd: self.cwd.clone(),
+            env_names: Vec::new(),
+            session_id: self.session_id.clone(),
+            intent: self.intent.clone(),
+            origin: self.origin,
+            spawned_by: self.spawned_by.clone(),
+            pinned: self.pinned,
+            desired: self.desired,
+            generation: self.generation,
+            start: self.start,
+            revision: self.revision,
+            request: String::new(),
+            host: self.host.clone(),
+            exit: self.exit.clone(),
+            era: Era::default(),
+            waiting_for: self.waiting_for.clone(),
+            detail: self.detail.clone(),
+            times: self.times.clone(),
+            cli_version: String::new(),
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
 /// The format version that this build writes.
 pub const VERSION: u32 = 1;

@@ -5,7 +5,7 @@ use super::address::Problem;
 use super::event::Ticket;
 use super::fleet::Fleet;
 use super::id::SessionId;
-use super::record::State;
+use super::record::{Record, State};
 use super::session::{Phase, Session};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -50,12 +50,17 @@ pub(super) struct Waiter {
 impl Session {
     /// As clients see it.
     pub fn view(&self) -> View {
-        let signals = self.signals.clone().filter(|_| self.live().is_some());
-        View {
-            attended: signals.as_ref().is_some_and(|s| s.writers > 0),
-            signals,
-            record: self.record.clone(),
-        }
+        self.with_signals(self.record.clone())
+    }
+
+    /// As lists have it: the record is [brief](super::record::Record::brief).
+    pub fn listed(&self) -> View {
+        self.with_signals(self.record.brief())
+    }
+
+    fn with_signals(&self, record: Record) -> View {
+        let signals = self.signals.as_ref().filter(|_| self.live().is_some()).cloned();
+        View { attended: signals.as_ref().is_some_and(|s| s.writers > 0), signals, record }
     }
 
     fn reached(&self, goal: Goal) -> Option<Result<(), Problem>> {

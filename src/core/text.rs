@@ -1,5 +1,6 @@
 //! Byte strings of the system (arguments, paths) as JSON: a string where they are UTF-8, else a list of numbers.
 
+use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// See the module.
@@ -39,15 +40,49 @@ impl Serialize for Text {
 
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Either {
-            Text(String),
-            Bytes(Vec<u8>),
+        d.deserialize_any(Either)
+    }
+}
+
+/// Takes either form as it comes: an untagged enum would first make a tree of it.
+struct Either;
+
+impl<'de> Visitor<'de> for Either {
+    type Value = Text;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a text, or a list of bytes")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Text, E> {
+        Ok(Text(text.as_bytes().to_vec()))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Text, E> {
+        Ok(Text(text.into_bytes()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Text, A::Error> {
+        let mut bytes = Vec::new();
+        while let Some(byte) = items.next_element()? {
+            bytes.push(byte);
         }
-        Ok(match Either::deserialize(d)? {
-            Either::Text(text) => Self(text.into_bytes()),
-            Either::Bytes(bytes) => Self(bytes),
-        })
+        Ok(Text(bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_bytes_survive_json() {
+        for bytes in [&b"plain"[..], b"", "\u{e9}\"\n".as_bytes(), b"\xff\x00/"] {
+            let text = Text(bytes.to_vec());
+            let json = serde_json::to_string(&text).expect("json");
+            assert_eq!(serde_json::from_str::<Text>(&json).expect("text"), text, "{json}");
+        }
+        assert!(serde_json::from_str::<Text>("[256]").is_err());
+        assert!(serde_json::from_str::<Text>("{}").is_err());
     }
 }
