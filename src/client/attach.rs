@@ -46,6 +46,11 @@ const LAST_RESORT: &[u8] = b"\x1b[?2026l\x1b[?1047l\x1b7\x1b[r\x1b8\x1b[?6l\x1b[
 \x1b[0 q\x1b[?1l\x1b>\x1b[?9l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1005l\x1b[?1006l\x1b[?1015l\x1b[?1004l\x1b[?2004l\
 \x1b[?2031l\x1b[<99u\x1b[>4m\x1b[999B\r\n";
 
+/// Puts the terminal's titles onto its stack (XTWINOPS 22), and takes them back from there: the session sets its own.
+const KEEP_TITLE: &[u8] = b"\x1b[22;0t";
+/// See [`KEEP_TITLE`].
+const TITLE_BACK: &[u8] = b"\x1b[23;0t";
+
 /// How long a host may take to let go of a terminal that wants to leave.
 const FAREWELL: Duration = Duration::from_millis(1_000);
 
@@ -107,7 +112,11 @@ pub fn run(
         keyboard,
         // What the terminal shows now scrolls off into its own scrollback, and not a line more: from wherever the
         // cursor is, so many line feeds bring the line above it just past the top.
-        screen: Screen { out: own, pending: b"\r\n".repeat(usize::from(rows) - 1), written: 0 },
+        screen: Screen {
+            out: own,
+            pending: [KEEP_TITLE, &b"\r\n".repeat(usize::from(rows) - 1)].concat(),
+            written: 0,
+        },
         recogniser: Recogniser::new(options.detach.clone()),
         to_host: attach.frame(),
         read_only: options.read_only,
@@ -119,8 +128,11 @@ pub fn run(
     };
     let raw = RawMode::enter(attached.keyboard.as_fd()).map_err(system)?;
     let ended = attached.go(&signals, &raw);
-    if !attached.hung_up && !attached.released {
-        attached.screen.last_resort();
+    if !attached.hung_up {
+        if !attached.released {
+            attached.screen.last_resort();
+        }
+        attached.screen.give_back_title();
     }
     drop(raw);
     ended
@@ -325,6 +337,12 @@ impl Screen {
         }
         self.pending.clear();
         self.written = 0;
+    }
+
+    /// The last thing that is written, after what the host or [`LAST_RESORT`] took back.
+    fn give_back_title(&mut self) {
+        self.pending.extend_from_slice(TITLE_BACK);
+        self.flush();
     }
 
     /// Restores the terminal without the host. What it has not taken by now is not waited for.
