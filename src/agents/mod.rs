@@ -3,7 +3,7 @@
 //! ```toml
 //! program = "claude"                      # looked up in the PATH of the client that dispatches
 //! start = ["--session-id", "{uuid}"]      # arguments of the first start
-//! prompt = ["{prompt}"]                   # added to them where there is a prompt
+//! prompt = ["--", "{prompt}"]             # added to them where there is a prompt
 //! resume = ["--resume", "{uuid}"]         # arguments of a respawn; none: it starts anew, without the prompt
 //! [env]                                   # set for the session
 //! CLAUDE_CODE_DISABLE_AGENT_VIEW = "1"
@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn a_prompt_starts_a_conversation_with_a_preset_id_and_a_respawn_resumes_it() {
         let plan = claude().plan(Some("fix it"), &texts(&["--model", "opus"]), "U");
-        assert_eq!(plan.argv, texts(&["claude", "--model", "opus", "--session-id", "U", "fix it"]));
+        assert_eq!(plan.argv, texts(&["claude", "--model", "opus", "--session-id", "U", "--", "fix it"]));
         assert_eq!(plan.respawn_argv, texts(&["claude", "--model", "opus", "--resume", "U"]));
         assert_eq!(plan.session_id.as_deref(), Some("U"));
         assert_eq!((plan.name_hint.as_str(), plan.intent.as_str()), ("fix it", "fix it"));
