@@ -1,7 +1,7 @@
-//! The `abide` program: its command line, and what each command does ([`commands`]).
+//! The `abide` program: its command line, and what each command does (`commands`).
 //!
 //! A command is a struct whose doc comments are its help, with examples after it, and a function that does it. What
-//! goes wrong is an [`error::CliError`], whose kind is the exit code; only here is one shown.
+//! goes wrong is an `error::CliError`, whose kind is the exit code; only here is one shown.
 
 mod commands;
 mod context;

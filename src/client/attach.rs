@@ -2,7 +2,7 @@
 //!
 //! The terminal is in raw mode only while [`run`] is under way, and whatever ends it (the detach key, the session's
 //! end, the host's death, a signal, a panic) restores it. The host takes back what it set on the terminal (alternate
-//! screen, mouse, keyboard modes); where it cannot any more, [`LAST_RESORT`] does.
+//! screen, mouse, keyboard modes); where it cannot any more, `LAST_RESORT` does.
 
 use super::detach::{Recogniser, Typed};
 use super::host::{HostError, HostLink};

@@ -137,7 +137,8 @@ fn queries_are_answered_when_nobody_is_attached_and_else_by_one_terminal_only() 
                   [ \"$c\" = R ] && break; done; printf '(%s)' \"${a#?}\"; done";
     let session = Session::new(&["sh", "-c", script]);
     let (mut follower, mut offset) = session.follow();
-    let mut seen = Vec::new();
+    // What came before the follower is in the log.
+    let mut seen = session.log().1[..usize::try_from(offset).expect("small")].to_vec();
     let mut follow_until = |text: &str| {
         while !String::from_utf8_lossy(&seen).contains(text) {
             seen.extend(follower.data(&mut offset).expect("data"));
