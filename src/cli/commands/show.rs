@@ -113,7 +113,9 @@ pub(super) fn ending(exit: &Exit) -> String {
         "reboot" => format!("{how} by a reboot"),
         _ => how,
     };
-    if exit.message.is_empty() { text } else { format!("{text}: {}", exit.message) }
+    // Where nothing but its status is known, the message says the same.
+    let said = exit.message.is_empty() || exit.message == crate::core::session::describe(exit);
+    if said { text } else { format!("{text}: {}", exit.message) }
 }
 
 /// `SIGTERM`, or a number where it has no name.
