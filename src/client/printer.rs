@@ -107,7 +107,7 @@ impl Printer {
         }
         match self.mode {
             Mode::Raw | Mode::RawLines | Mode::Json => {}
-            Mode::Harmless => out.extend_from_slice(self.harmless.finish()),
+            Mode::Harmless => out.extend_from_slice(&self.harmless.finish()),
             Mode::Plain => {
                 out = self.plain.finish();
                 if !out.is_empty() {

@@ -6,7 +6,7 @@ use vte::{Params, Parser, Perform};
 /// query, resize or clear the terminal that it is shown in, nor to write to its clipboard.
 #[derive(Default)]
 pub struct Harmless {
-    parser: Parser,
+    parser: Whole,
     out: Kept,
 }
 
@@ -14,8 +14,39 @@ pub struct Harmless {
 /// erases. So the many states of a progress bar come out as the last one. Lines come out when they end.
 #[derive(Default)]
 pub struct Plain {
-    parser: Parser,
+    parser: Whole,
     out: Line,
+}
+
+/// The parser, given whole characters only: it loses what follows one that comes in two pieces.
+#[derive(Default)]
+struct Whole {
+    parser: Parser,
+    /// The beginning of a character.
+    begun: Vec<u8>,
+}
+
+impl Whole {
+    fn advance(&mut self, out: &mut impl Perform, bytes: &[u8]) {
+        let mut whole = std::mem::take(&mut self.begun);
+        whole.extend_from_slice(bytes);
+        self.begun = whole.split_off(whole.len() - unfinished(&whole));
+        self.parser.advance(out, &whole);
+    }
+
+    /// Nothing follows: what was begun is no character.
+    fn finish(&mut self, out: &mut impl Perform) {
+        self.parser.advance(out, &std::mem::take(&mut self.begun));
+    }
+}
+
+/// How many bytes at the end are the beginning of a UTF-8 character.
+fn unfinished(bytes: &[u8]) -> usize {
+    let begins = |n: &usize| {
+        let tail = bytes.len().checked_sub(*n).map(|at| std::str::from_utf8(&bytes[at..]));
+        matches!(tail, Some(Err(e)) if e.valid_up_to() == 0 && e.error_len().is_none())
+    };
+    (1..=3).rev().find(begins).unwrap_or(0)
 }
 
 #[derive(Default)]
@@ -41,9 +72,13 @@ impl Harmless {
         std::mem::take(&mut self.out.bytes)
     }
 
-    /// What is to follow the end: colours off, where they were on.
-    pub fn finish(&mut self) -> &'static [u8] {
-        if std::mem::take(&mut self.out.coloured) { b"\x1b[m" } else { b"" }
+    /// What is to follow the end: a character that was never completed, and colours off, where they were on.
+    pub fn finish(&mut self) -> Vec<u8> {
+        self.parser.finish(&mut self.out);
+        if std::mem::take(&mut self.out.coloured) {
+            self.out.bytes.extend_from_slice(b"\x1b[m");
+        }
+        std::mem::take(&mut self.out.bytes)
     }
 }
 
@@ -56,6 +91,7 @@ impl Plain {
 
     /// The line that was never ended, without an end.
     pub fn finish(&mut self) -> Vec<u8> {
+        self.parser.finish(&mut self.out);
         self.out.put_line();
         std::mem::take(&mut self.out.done)
     }
@@ -226,6 +262,17 @@ mod tests {
         for (input, expected) in cases {
             assert_eq!(text(&plain(input)), text(expected), "{}", text(input));
         }
+    }
+
+    #[test]
+    fn a_character_in_two_pieces_takes_nothing_along() {
+        let mut plain = Plain::default();
+        let mut out = plain.feed(b"gr\xc3");
+        out.extend(plain.feed(b"\xbc\xc3"));
+        out.extend(plain.feed(b"\x9fe\xe6\xac"));
+        out.extend(plain.feed(b"\xa1[x"));
+        out.extend(plain.finish());
+        assert_eq!(out, "gr\u{fc}\u{df}e\u{6b21}[x".as_bytes());
     }
 
     proptest! {
