@@ -302,7 +302,10 @@ fn the_end_of_a_home_ends_its_processes_and_no_others() {
     let (home, other) = (Home::new(), Home::new());
     let start = |h: &Home| h.command("sleep").arg("1000").spawn().expect("sleep");
     let (mut mine, mut others) = (start(&home), start(&other));
-    assert_eq!(home.processes(), [mine.id()]);
+    // A program that is being executed has no environment for a moment.
+    process::until("both", || {
+        (home.processes() == [mine.id()] && other.processes() == [others.id()]).then_some(())
+    });
     drop(home);
     assert!(!mine.wait().expect("wait").success());
     assert_eq!(other.processes(), [others.id()]);
