@@ -73,6 +73,12 @@ impl Tmux {
         self.tmux(&["resize-window", "-x", &cols.to_string(), "-y", &rows.to_string()]);
     }
 
+    /// Waits until the program in the window has ended. tmux itself may take its time to notice.
+    pub(crate) fn ended(&self) {
+        let pid = self.tmux(&["display-message", "-p", "#{pane_pid}"]);
+        process::ended(pid.trim().parse().expect("a process id"));
+    }
+
     /// The screen, as text.
     pub(crate) fn screen(&self) -> String {
         self.tmux(&["capture-pane", "-p"])
