@@ -105,9 +105,9 @@ mod tests {
         let mut host = Command::new("sleep");
         host.arg0("/usr/bin/abide-host").arg("7654321");
         let mut host = host.stdin(Stdio::null()).spawn().expect("sleep");
-        // `spawn` returns when the program is being executed, a moment before its command line can be read.
-        let line = format!("/proc/{}/cmdline", host.id());
-        while std::fs::read(&line).expect("it lives").is_empty() {
+        // `spawn` returns when the program is being executed, a moment before its command line can be read whole.
+        while !is_host_of("7654321", host.id()) {
+            assert!(host.try_wait().expect("waited").is_none(), "it lives");
             std::thread::yield_now();
         }
         stop("0000000", host.id(), Force::Kill).expect("another session's");
