@@ -70,7 +70,15 @@ impl HostLink {
             build: String::new(),
         };
         let mut link = Self { stream, inbox: Inbox::default(), welcome: nobody };
-        link.send(&Request::Hello { min: MIN, max: CURRENT, build: VERSION.to_owned() })?;
+        // A connection that breaks before the welcome met a host that was leaving while we came.
+        let left = |e: &io::Error| {
+            use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+            [UnexpectedEof, ConnectionReset, BrokenPipe].contains(&e.kind())
+        };
+        match link.send(&Request::Hello { min: MIN, max: CURRENT, build: VERSION.to_owned() }) {
+            Err(HostError::Broken(e)) if left(&e) => return Err(HostError::Absent),
+            result => result?,
+        }
         match link.receive() {
             Ok(Reply::Welcome(welcome)) if welcome.id == id => link.welcome = welcome,
             Ok(Reply::Welcome(welcome)) => {
@@ -78,10 +86,7 @@ impl HostLink {
             }
             Ok(other) => return Err(HostError::Garbled(format!("{other:?} instead of a welcome"))),
             Err(HostError::Refused(Refusal::Version, text)) => return Err(HostError::Skew(text)),
-            // It was leaving while we came.
-            Err(HostError::Broken(e)) if e.kind() == io::ErrorKind::UnexpectedEof => {
-                return Err(HostError::Absent);
-            }
+            Err(HostError::Broken(e)) if left(&e) => return Err(HostError::Absent),
             Err(e) => return Err(e),
         }
         Ok(link)
