@@ -551,7 +551,7 @@ fn why_says_evidence_rule_class_and_history() {
         "It is idle: it is silent and the shell is in the foreground.",
         "Rule: a silent shell in the foreground is at its prompt.",
         "Its kind is bg and its template bg: it was dispatched by bash (pid 123) with `abide run`.",
-        "It is attended: 1 terminals that may type are attached.",
+        "It is attended: a terminal that may type is attached.",
         "Last start 0 s ago, by abide run (pid 123, from bash): process 9 (event 10).",
     ] {
         assert!(reasons.iter().any(|r| r == part), "{part:?} is not in {reasons:#?}");

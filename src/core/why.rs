@@ -122,7 +122,9 @@ fn attendance_reason(s: &Session) -> String {
     match s.signals.as_ref().map(|n| (n.writers, n.readers)) {
         None => "It is unattended: it has no terminal.".into(),
         Some((0, 0)) => "It is unattended: no terminal is attached.".into(),
+        Some((0, 1)) => "It is unattended: one terminal looks, but may not type.".into(),
         Some((0, readers)) => format!("It is unattended: {readers} terminals look, but none may type."),
+        Some((1, _)) => "It is attended: a terminal that may type is attached.".into(),
         Some((writers, _)) => format!("It is attended: {writers} terminals that may type are attached."),
     }
 }

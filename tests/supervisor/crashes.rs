@@ -5,6 +5,7 @@ use crate::support::{Home, PATIENCE, ended, until};
 use abide::core::action::{Reply, View};
 use abide::core::event::Command;
 use abide::core::record::State;
+use nix::sys::signal::Signal;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -141,6 +142,39 @@ fn a_killed_host_is_a_failed_session_and_its_child_is_ended() {
     let (mut client, _) = Client::connect(&home);
     let found = client.list().into_iter().find(|v| v.record.id == unseen.id).expect("listed");
     assert_eq!(found.record.state, State::Failed, "{:?}", found.record.exit);
+}
+
+/// A host that hangs (here: is halted) answers nobody. It is forced in the end, its child goes with it, and neither
+/// stalls another session or a later supervisor.
+#[test]
+fn a_host_that_hangs_stalls_nobody_and_is_forced() {
+    let home = Home::new();
+    let daemon = Daemon::start(&home);
+    let (mut client, _) = Client::connect(&home);
+    let hanging = client.run(&["sh", "-c", "trap '' HUP TERM; read x"]).record;
+    let other = client.run(&["sh", "-c", "read x"]).record;
+    let host = hanging.host.clone().expect("a host");
+    crate::support::signal(host.pid, Signal::SIGSTOP);
+    // Whoever adopts it cannot shake hands with it, and serves everybody else.
+    daemon.crash();
+    let daemon = Daemon::start(&home);
+    let (mut client, _) = Client::connect(&home);
+    let listed = client.list();
+    let find = |id| listed.iter().find(|v| v.record.id == id).map(|v| v.record.clone()).expect("listed");
+    let alive = |id| assert!(matches!(find(id).state, State::Working | State::Idle), "{:?}", find(id));
+    [other.id, hanging.id].into_iter().for_each(alive);
+    // It goes on where it was when it is let go.
+    crate::support::signal(host.pid, Signal::SIGCONT);
+    let stopped = Command::Stop { targets: vec![other.id.to_string()], all: false, grace_ms: Some(0) };
+    assert!(matches!(client.get(stopped), Reply::Done { .. }));
+    crate::support::signal(host.pid, Signal::SIGSTOP);
+    let id = hanging.id.to_string();
+    let stop = Command::Stop { targets: vec![id], all: false, grace_ms: Some(0) };
+    let stopped = client.get(stop);
+    assert!(matches!(stopped, Reply::Done { .. }), "{stopped:?}");
+    ended(host.pid);
+    ended(host.child_pid);
+    drop(daemon);
 }
 
 #[test]
