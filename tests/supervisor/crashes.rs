@@ -245,3 +245,33 @@ fn a_record_of_a_later_version_keeps_what_this_one_does_not_know() {
         serde_json::from_slice(&std::fs::read(&state).expect("read")).expect("JSON");
     assert_eq!((&json["future"]["a"][1], json["name"].as_str()), (&serde_json::json!(2), Some("other")));
 }
+
+/// DESIGN's "the roster can be lost": both copies of the record are gone, and with them the folder.
+#[test]
+fn a_session_whose_record_is_lost_is_found_by_its_host() {
+    let home = Home::new();
+    let daemon = Daemon::start(&home);
+    let (mut client, _) = Client::connect(&home);
+    let record = client.run(&["sh", "-c", "echo here; read x"]).record;
+    let id = record.id.to_string();
+    client.get(Command::Quit);
+    assert!(daemon.left());
+    let paths = home.paths();
+    std::fs::remove_file(paths.roster()).expect("removed");
+    std::fs::remove_file(paths.job(&id).join("state.json")).expect("removed");
+    let daemon = Daemon::start(&home);
+    let (mut client, _) = Client::connect(&home);
+    let sessions = client.list();
+    let [found] = <[View; 1]>::try_from(sessions).expect("one");
+    assert_eq!((found.record.id, found.record.host.map(|h| h.pid)), (record.id, record.host.map(|h| h.pid)));
+    // It has a record again, which the next supervisor reads, and can be ended like any other.
+    daemon.crash();
+    let _daemon = Daemon::start(&home);
+    let (mut client, _) = Client::connect(&home);
+    assert!(paths.job(&id).join("state.json").exists());
+    let stopped = client.get(Command::Stop { targets: vec![id.clone()], all: false, grace_ms: None });
+    assert!(matches!(stopped, Reply::Done { .. }), "{stopped:?}");
+    let Reply::Session { session } = client.get(Command::Show { target: id }) else { panic!("shown") };
+    assert_eq!(session.record.state, State::Stopped);
+    assert_eq!(home.hosts(), [0; 0]);
+}
