@@ -295,7 +295,8 @@ pub(super) fn restore(machine: &Machine) -> String {
     if machine.region != (0..clip(size.rows)) {
         out.push_str("\x1b[r");
     }
-    if mode.contains(TermMode::ORIGIN) {
+    // Leaving the alternate screen brings back what was saved with the cursor, which may be more than is on now.
+    if mode.contains(TermMode::ORIGIN) || machine.screens.iter().any(|screen| screen.saved.origin) {
         out.push_str("\x1b[?6l");
     }
     if !mode.contains(TermMode::LINE_WRAP) {
