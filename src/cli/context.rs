@@ -39,6 +39,11 @@ impl Target {
     pub(crate) fn label(&self) -> String {
         label(&self.id, &self.name)
     }
+
+    /// The process id of its host, as far as that is known.
+    pub(crate) fn host_pid(&self) -> Option<u32> {
+        self.view.as_ref()?.record.host.as_ref().map(|host| host.pid)
+    }
 }
 
 /// `7c5dcf5d · name`.
@@ -137,7 +142,7 @@ impl Cx {
     /// # Errors
     /// It is there and cannot be reached.
     pub(crate) fn host(&self, target: &Target) -> Result<Option<HostLink>, CliError> {
-        match HostLink::connect(&self.paths, &target.id) {
+        match HostLink::reach(&self.paths, &target.id, target.host_pid()) {
             Ok(link) => Ok(Some(link)),
             Err(HostError::Absent) => Ok(None),
             Err(e) => Err(CliError::from(e).about(&target.id)),

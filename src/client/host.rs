@@ -3,14 +3,19 @@
 use super::control::{ControlError, dial, nobody_there, read_frame};
 use crate::VERSION;
 use crate::paths::Paths;
+use crate::service;
 use crate::wire::frame::Inbox;
 use crate::wire::host::{CURRENT, MIN, Refusal, Reply, Request, Undecodable, Welcome};
 use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a host may take to answer a question.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// How long a host may take to show its socket again. One that is about to end does not any more.
+const SHOWN_WITHIN: Duration = Duration::from_secs(2);
+/// Between looks whether it has.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// What went wrong between us and a host.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +97,27 @@ impl HostLink {
         Ok(link)
     }
 
+    /// As [`HostLink::connect`], to a host that is known to be this process: where its socket has lost its name, to a
+    /// cleaner of temporary files for instance, the host is made to show it again.
+    ///
+    /// # Errors
+    /// [`HostError`].
+    pub fn reach(paths: &Paths, id: &str, pid: Option<u32>) -> Result<Self, HostError> {
+        let mut until = None;
+        loop {
+            match Self::connect(paths, id) {
+                Err(HostError::Absent) => {}
+                done => return done,
+            }
+            let now = Instant::now();
+            let lives = pid.is_some_and(|pid| service::show_host(id, pid).unwrap_or(false));
+            if !lives || now > *until.get_or_insert(now + SHOWN_WITHIN) {
+                return Err(HostError::Absent);
+            }
+            std::thread::sleep(LOOK_AGAIN);
+        }
+    }
+
     /// Sends a message.
     ///
     /// # Errors
@@ -143,13 +169,19 @@ impl HostLink {
 ///
 /// # Errors
 /// [`HostError`].
-pub fn send_once(paths: &Paths, id: &str, text: &[u8], paste: bool, enter: bool) -> Result<(), HostError> {
+pub fn send_once(
+    paths: &Paths,
+    (id, pid): (&str, Option<u32>),
+    text: &[u8],
+    paste: bool,
+    enter: bool,
+) -> Result<(), HostError> {
     let mut request = [0; 16];
     getrandom::fill(&mut request).map_err(|e| HostError::Socket(e.to_string()))?;
     let message = Request::Send { request, text: text.to_vec(), paste, enter };
     let mut repeats = 0;
     loop {
-        let done = HostLink::connect(paths, id).and_then(|mut link| link.ask(&message));
+        let done = HostLink::reach(paths, id, pid).and_then(|mut link| link.ask(&message));
         match done {
             Ok(Reply::Done) => return Ok(()),
             Ok(other) => return Err(HostError::Garbled(format!("{other:?} instead of a confirmation"))),

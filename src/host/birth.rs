@@ -3,6 +3,7 @@
 use super::event_loop::{Host, Parts, Socket};
 use super::log::Log;
 use super::record;
+use crate::sys::dirs::{self, Links};
 use crate::sys::pty::{self, Program, Pty, StartError, Step};
 use crate::sys::signal::Signals;
 use crate::sys::{fd, process};
@@ -67,26 +68,10 @@ fn bind(order: &StartOrder) -> Result<Socket, Failure> {
         Ok(_) => return Err(files(io::Error::from_raw_os_error(nix::libc::ENOTDIR), &order.job_dir)),
         Err(error) => return Err(files(error, &order.job_dir)),
     }
-    let path = path(&order.socket);
-    if fd::connect(&path, REPORT).is_ok() {
-        let error = io::Error::from_raw_os_error(nix::libc::EADDRINUSE);
-        return Err(Failure::new(Stage::Duplicate, error, &order.socket));
-    }
-    let fresh = path.with_extension("bind");
-    // Left by a host that was killed at this very place.
-    let _ = std::fs::remove_file(&fresh);
-    let listener = fd::listen(&fresh, BACKLOG).map_err(|e| files(e, &order.socket))?;
-    let named = std::fs::symlink_metadata(&fresh).and_then(|found| {
-        std::fs::rename(&fresh, &path)?;
-        Ok((found.dev(), found.ino()))
-    });
-    match named {
-        Ok(node) => Ok(Socket { listener, path, node }),
-        Err(error) => {
-            let _ = std::fs::remove_file(&fresh);
-            Err(files(error, &order.socket))
-        }
-    }
+    Socket::bind(path(&order.socket)).map_err(|error| {
+        let taken = error.kind() == io::ErrorKind::AddrInUse;
+        Failure::new(if taken { Stage::Duplicate } else { Stage::Files }, error, &order.socket)
+    })
 }
 
 fn begin(order: &mut StartOrder, socket: Socket) -> Result<Host, Failure> {
@@ -161,10 +146,50 @@ impl Launched {
 }
 
 impl Socket {
+    /// A listening socket that appears under its name only once it can be connected to.
+    ///
+    /// # Errors
+    /// `AddrInUse` where somebody listens there; as the system's calls.
+    fn bind(path: PathBuf) -> io::Result<Self> {
+        if fd::connect(&path, REPORT).is_ok() {
+            return Err(io::Error::from_raw_os_error(nix::libc::EADDRINUSE));
+        }
+        let fresh = path.with_extension("bind");
+        // Left by a host that was killed at this very place.
+        let _ = std::fs::remove_file(&fresh);
+        let listener = fd::listen(&fresh, BACKLOG)?;
+        let named = std::fs::symlink_metadata(&fresh).and_then(|found| {
+            std::fs::rename(&fresh, &path)?;
+            Ok((found.dev(), found.ino()))
+        });
+        match named {
+            Ok(node) => Ok(Self { listener, path, node }),
+            Err(error) => {
+                let _ = std::fs::remove_file(&fresh);
+                Err(error)
+            }
+        }
+    }
+
+    /// The name is another's, or nobody's.
+    pub(super) fn is_lost(&self) -> bool {
+        !std::fs::symlink_metadata(&self.path).is_ok_and(|f| (f.dev(), f.ino()) == self.node)
+    }
+
+    /// Another socket in this one's place, whose name a cleaner of temporary files took away, perhaps with the folder.
+    ///
+    /// # Errors
+    /// As [`Socket::bind`]; the folder cannot be made, or is not ours alone.
+    pub(super) fn again(&self) -> io::Result<Self> {
+        if let Some(folder) = self.path.parent() {
+            dirs::make_private_dir(folder, Links::Refused).map_err(io::Error::other)?;
+        }
+        Self::bind(self.path.clone())
+    }
+
     /// Removes it from the file system, unless another has taken its place, and accepts nobody any more.
     pub(super) fn remove(self) {
-        let ours = std::fs::symlink_metadata(&self.path).is_ok_and(|f| (f.dev(), f.ino()) == self.node);
-        if ours {
+        if !self.is_lost() {
             // One that stays is found to be dead by whoever connects.
             let _ = std::fs::remove_file(&self.path);
         }

@@ -117,10 +117,27 @@ impl Host {
                 self.ending.ask_manager(now);
             }
         }
+        if caught.hangup {
+            self.show_socket(now);
+        }
         if caught.child {
             self.reap();
             // What is left is looked at now rather than at the next deadline.
             self.ending.recheck_at = self.ending.recheck_at.map(|_| now);
+        }
+    }
+
+    /// Whoever finds a session without its socket sends `SIGHUP`. Nothing is lost where that was a mistake, and a host of
+    /// a build that does not know it ignores the signal.
+    fn show_socket(&mut self, now: Instant) {
+        // Whoever has connected to the one without a name is served.
+        self.accept(now);
+        if let Some(socket) = &mut self.socket
+            && socket.is_lost()
+            // Where it cannot be shown, the next signal tries again.
+            && let Ok(again) = socket.again()
+        {
+            *socket = again;
         }
     }
 

@@ -269,7 +269,7 @@ impl Host {
         self.clients.iter().any(|c| matches!(c.role, Role::Watcher { .. }))
     }
 
-    fn accept(&mut self, now: Instant) {
+    pub(super) fn accept(&mut self, now: Instant) {
         loop {
             let Some(socket) = &self.socket else { return };
             match socket.listener.accept() {

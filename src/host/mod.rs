@@ -3,7 +3,8 @@
 //! One thread, one `poll`. It knows no policy: it is told what to start by a [start order](crate::wire::order), serves
 //! whoever connects to the session's socket by the [host protocol](crate::wire::host), and leaves an
 //! [exit record](crate::wire::exit). Nothing that a client, a disk or the supervisor does or fails to do may end it or
-//! stall the session's program.
+//! stall the session's program. `SIGTERM` ends the session; `SIGHUP` has the host look whether its socket is where it
+//! belongs, and make another where it is not.
 //!
 //! | File | Holds |
 //! |---|---|

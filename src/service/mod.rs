@@ -26,7 +26,7 @@ mod systemd;
 pub mod unit;
 
 pub use listener::{ListenError, Listener};
-pub use standalone::Gate;
+pub use standalone::{Gate, show_host};
 pub use start::{StartError, Started, ensure_running};
 
 use crate::paths::{Paths, Surroundings};

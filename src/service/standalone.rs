@@ -61,23 +61,36 @@ pub(super) fn base_environment(command: &mut Command, paths: &Paths) {
     }
 }
 
-/// Signals the host of a session, if that process still is it.
+/// Ends the host of a session, if that process still is it.
 pub(super) fn stop(id: &str, pid: u32, force: Force) -> Result<(), LaunchError> {
-    let failed = |source| LaunchError::Signal { pid, source };
-    // The start time is taken before the identity is checked: a process id that is reused in between changes it.
-    let start = match Process::of(pid) {
-        Ok(process) => process.start,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(e) => return Err(failed(e)),
-    };
-    if !is_host_of(id, pid) {
-        return Ok(());
-    }
     let signal = match force {
         Force::Polite => Signal::SIGTERM,
         Force::Kill => Signal::SIGKILL,
     };
-    process::signal_exactly(pid, start, signal).map(drop).map_err(failed)
+    signal_host(id, pid, signal).map(drop)
+}
+
+/// Has the host of a session look whether its socket is where it belongs, and make another where it is not: a cleaner
+/// of temporary files may have taken it. False where that process is no host of this session.
+///
+/// # Errors
+/// It cannot be signalled.
+pub fn show_host(id: &str, pid: u32) -> Result<bool, LaunchError> {
+    signal_host(id, pid, Signal::SIGHUP)
+}
+
+fn signal_host(id: &str, pid: u32, signal: Signal) -> Result<bool, LaunchError> {
+    let failed = |source| LaunchError::Signal { pid, source };
+    // The start time is taken before the identity is checked: a process id that is reused in between changes it.
+    let start = match Process::of(pid) {
+        Ok(process) => process.start,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(e) => return Err(failed(e)),
+    };
+    if !is_host_of(id, pid) {
+        return Ok(false);
+    }
+    process::signal_exactly(pid, start, signal).map_err(failed)
 }
 
 #[cfg(target_os = "linux")]

@@ -10,6 +10,7 @@ use crate::core::event::{Event, Signals};
 use crate::core::id::SessionId;
 use crate::core::record::{Exit, Host};
 use crate::paths::Paths;
+use crate::service;
 use crate::sys::peer::Credentials;
 use crate::sys::process::{self, Process, Signal};
 use crate::wire::exit::{Cause, Ending, ExitRecord};
@@ -157,6 +158,10 @@ impl Watch {
                     if !self.host_lives(peer.as_ref()) {
                         break self.lost();
                     }
+                    // Not at once: a process that ends closes its sockets before it counts as ended.
+                    if pause > RETRY.0 {
+                        self.have_it_shown();
+                    }
                     wait(&mut pause).await;
                 }
                 Err(error @ (DialError::Silent | DialError::Refused(_))) => {
@@ -186,6 +191,17 @@ impl Watch {
                 Ok(Some(Ok(_) | Err(_))) => {}
                 Ok(None) | Err(_) => return None,
             }
+        }
+    }
+
+    /// Its socket is gone, or it is about to end; the former can be mended.
+    fn have_it_shown(&self) {
+        match service::show_host(&self.id.to_string(), self.welcome.host_pid) {
+            Ok(true) => {
+                tracing::warn!(session = %self.id, "a host's socket is gone; the host is to make another")
+            }
+            Ok(false) => {}
+            Err(error) => tracing::warn!(session = %self.id, %error, "a host's socket is gone"),
         }
     }
 

@@ -23,14 +23,17 @@ pub struct Caught {
     pub terminate: bool,
     /// `SIGCHLD`: at least one child may be waited for.
     pub child: bool,
+    /// `SIGHUP`.
+    pub hangup: bool,
 }
 
-/// `SIGCHLD`, `SIGTERM` and `SIGINT`, turned into bytes on a socket that a poll can watch.
+/// `SIGCHLD`, `SIGTERM`, `SIGINT` and `SIGHUP`, turned into bytes on a socket that a poll can watch.
 #[derive(Debug)]
 pub struct Signals {
     wakeup: UnixStream,
     terminate: Arc<AtomicBool>,
     child: Arc<AtomicBool>,
+    hangup: Arc<AtomicBool>,
 }
 
 impl Signals {
@@ -46,11 +49,13 @@ impl Signals {
             wakeup,
             terminate: Arc::new(AtomicBool::new(false)),
             child: Arc::new(AtomicBool::new(false)),
+            hangup: Arc::new(AtomicBool::new(false)),
         };
         for (signal, flag) in [
             (libc::SIGCHLD, &signals.child),
             (libc::SIGTERM, &signals.terminate),
             (libc::SIGINT, &signals.terminate),
+            (libc::SIGHUP, &signals.hangup),
         ] {
             // The flag first: whoever is woken by the byte must find it set.
             signal_hook::flag::register(signal, Arc::clone(flag))?;
@@ -72,12 +77,13 @@ impl Signals {
         Caught {
             terminate: self.terminate.swap(false, Ordering::SeqCst),
             child: self.child.swap(false, Ordering::SeqCst),
+            hangup: self.hangup.swap(false, Ordering::SeqCst),
         }
     }
 }
 
-/// Ignores the signals that must not end a session's host: a client's or the log's broken pipe, a terminal's end, a
-/// file size limit (the write then fails instead).
+/// Ignores the signals that must not end a session's host: a client's or the log's broken pipe, a terminal's end (until
+/// it is [caught](Signals::catch)), a file size limit (the write then fails instead).
 pub fn ignore_deadly() {
     for signal in [libc::SIGPIPE, libc::SIGHUP, libc::SIGXFSZ] {
         // SAFETY: sets a disposition without a handler.

@@ -196,3 +196,32 @@ fn a_program_that_asks_the_terminal_while_nobody_is_attached_is_answered() {
     let said = home.abide(["logs", &id, "--plain"]);
     assert!(said.ok().contains("E[?") && said.stdout.contains("answered"), "{said}");
 }
+
+/// What a cleaner of temporary files takes away: a session's socket while its supervisor watches it, and the sockets of
+/// all of them, folder and all, while nobody does. The sessions are reached again, and are the same.
+#[test]
+fn a_session_whose_socket_was_removed_is_reached_again() {
+    let home = Home::new();
+    let id = home.session(["sh", "-c", "echo here; while read -r line; do echo got $line; done"]);
+    let other = home.session(["cat"]);
+    let hosts = home.hosts();
+    let socket = home.paths().host_socket(&id);
+    std::fs::remove_file(&socket).expect("removed");
+    assert!(home.abide(["peek", &id]).ok().contains("here"));
+    std::fs::remove_file(&socket).expect("it is there again");
+    home.abide(["send", &id, "one"]).ok();
+    home.kill_supervisor();
+    std::fs::remove_dir_all(home.paths().hosts()).expect("removed");
+    let listed = home.list();
+    assert_eq!(listed.len(), 2);
+    home.abide(["send", &id, "two"]).ok();
+    home.abide(["send", &other, "three"]).ok();
+    until("both answers", || home.abide(["peek", &id]).ok().contains("got two").then_some(()));
+    assert!(home.abide(["logs", &id]).ok().contains("got one"));
+    assert_eq!(home.hosts(), hosts);
+    let mode = std::os::unix::fs::PermissionsExt::mode(&socket.metadata().expect("there").permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    home.abide(["stop", "--all"]).ok();
+    hosts.into_iter().for_each(ended);
+    assert!(!socket.exists());
+}

@@ -54,6 +54,6 @@ pub(super) fn run(cx: &mut Cx, args: &Args) -> Result<(), CliError> {
             .hint("put it into a file, and type the file's name"));
     }
     let target = cx.target(&args.session)?;
-    send_once(&cx.paths, &target.id, &text, !args.keys, !args.no_enter)
+    send_once(&cx.paths, (&target.id, target.host_pid()), &text, !args.keys, !args.no_enter)
         .map_err(|e| CliError::from(e).about(&target.id))
 }
