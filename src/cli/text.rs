@@ -1,6 +1,6 @@
 //! Text for people: nothing that a terminal would act on, in the width that there is.
 
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
 /// Without control characters and without those that reorder the text around them: names, titles and details come
 /// from programs that nobody vouches for.
@@ -19,13 +19,14 @@ pub(crate) fn fit(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
     }
-    let (mut out, mut used) = (String::new(), 1);
+    let mut out = String::new();
     for c in text.chars() {
-        used += c.width().unwrap_or(0);
-        if used > width {
+        out.push(c);
+        // As a whole: a selector widens the character before it, and joined ones are narrower than their parts.
+        if out.width() >= width {
+            out.pop();
             break;
         }
-        out.push(c);
     }
     if width > 0 {
         out.push('…');
@@ -98,6 +99,12 @@ mod tests {
             [0, 1023, 1024, 3_565_158, u64::MAX].map(bytes),
             ["0 B", "1023 B", "1.0 KiB", "3.4 MiB", "16777216.0 TiB"]
         );
+    }
+
+    #[test]
+    fn a_selector_that_widens_counts() {
+        assert_eq!(fit("🕯\u{fe0f} and more", 2), "🕯…");
+        assert_eq!(fit("plain text", 6), "plain…");
     }
 
     #[test]
