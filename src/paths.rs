@@ -276,6 +276,10 @@ impl Paths {
     pub fn log(&self) -> PathBuf {
         self.state.join("abided.log")
     }
+    /// There where `abide install` has turned lingering on.
+    pub fn lingering(&self) -> PathBuf {
+        self.state.join("lingering")
+    }
     /// The user's settings.
     pub fn config_file(&self) -> PathBuf {
         self.config.join("config.toml")

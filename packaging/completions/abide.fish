@@ -157,8 +157,12 @@ complete -c abide -n "__fish_abide_using_subcommand daemon; and __fish_seen_subc
 complete -c abide -n "__fish_abide_using_subcommand daemon; and __fish_seen_subcommand_from help" -f -a "stop" -d 'Make the supervisor leave. No session ends; the next command starts it again'
 complete -c abide -n "__fish_abide_using_subcommand daemon; and __fish_seen_subcommand_from help" -f -a "logs" -d 'Show the supervisor\'s log: from the journal, or from its file where there is no journal'
 complete -c abide -n "__fish_abide_using_subcommand daemon; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c abide -n "__fish_abide_using_subcommand install" -l linger -d 'Outlive the last logout, by lingering; `no` takes back what an earlier `yes` did' -r -f -a "yes\t''
+no\t''"
 complete -c abide -n "__fish_abide_using_subcommand install" -l dry-run -d 'Only show what would be done'
 complete -c abide -n "__fish_abide_using_subcommand install" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c abide -n "__fish_abide_using_subcommand uninstall" -l linger -d 'With `no`, end the lingering that `abide install` turned on' -r -f -a "yes\t''
+no\t''"
 complete -c abide -n "__fish_abide_using_subcommand uninstall" -l dry-run -d 'Only show what would be done'
 complete -c abide -n "__fish_abide_using_subcommand uninstall" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c abide -n "__fish_abide_using_subcommand completions" -l sessions -d 'Print ids and names instead, from their files: for the scripts'

@@ -7,7 +7,7 @@
 mod look;
 mod perform;
 
-pub use look::{install, uninstall};
+pub use look::{could_linger, install, uninstall};
 
 use super::systemctl::Complaint;
 use super::unit::Unwritable;
@@ -85,6 +85,20 @@ pub enum InstallError {
     /// All is in place, and nothing answers.
     #[error("the service is installed, and does not answer: {0}; see journalctl --user -u abide.service")]
     Silent(String),
+    /// Lingering stayed as it was.
+    #[error(
+        "lingering cannot be turned {verb} for {user}: {why}; all else is done, and an administrator can: \
+         loginctl {verb_long}-linger {user}",
+        verb = if *.on { "on" } else { "off" }, verb_long = if *.on { "enable" } else { "disable" }
+    )]
+    Linger {
+        /// Whether it was to be on.
+        on: bool,
+        /// Whose.
+        user: String,
+        /// What logind said.
+        why: String,
+    },
     /// Other commands are starting a supervisor all the time.
     #[error("another command is starting the supervisor and does not finish")]
     Busy,
@@ -112,6 +126,13 @@ pub enum Step {
     TakeOver,
     /// Shake hands through the socket, which starts the supervisor where it is not running.
     Verify,
+    /// Have this user linger, or no longer, and see whether that came true.
+    Linger {
+        /// Whether.
+        on: bool,
+        /// Who.
+        user: String,
+    },
     /// Nothing; something to know.
     Note(String),
 }
@@ -126,6 +147,12 @@ impl fmt::Display for Step {
             Self::Systemctl(arguments) => write!(f, "run systemctl --user {}", arguments.join(" ")),
             Self::TakeOver => write!(f, "ask the supervisor that runs to leave (its sessions stay)"),
             Self::Verify => write!(f, "verify that the supervisor answers through the socket"),
+            Self::Linger { on: true, user } => {
+                write!(f, "run loginctl enable-linger {user}, and see whether it came true")
+            }
+            Self::Linger { on: false, user } => {
+                write!(f, "run loginctl disable-linger {user}, and see whether it came true")
+            }
             Self::Note(text) => write!(f, "note: {text}"),
         }
     }
@@ -152,6 +179,7 @@ impl Plan {
             | Step::Remove(_)
             | Step::RemoveEmpty(_)
             | Step::RemoveSocket(_)
+            | Step::Linger { .. }
             | Step::TakeOver => false,
         })
     }

@@ -16,6 +16,7 @@
 
 pub mod install;
 pub mod listener;
+pub mod logind;
 pub mod notify;
 pub mod program;
 mod standalone;

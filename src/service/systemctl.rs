@@ -79,6 +79,14 @@ impl Systemctl {
         self.output("systemd-run", arguments).map(drop)
     }
 
+    /// Runs `loginctl ARGUMENTS` and returns what it printed.
+    ///
+    /// # Errors
+    /// [`Complaint`].
+    pub fn loginctl(&self, arguments: &[&str]) -> Result<String, Complaint> {
+        self.output("loginctl", arguments)
+    }
+
     fn output(&self, program: &'static str, arguments: &[impl AsRef<OsStr>]) -> Result<String, Complaint> {
         let file = self.folder.as_ref().map_or_else(|| program.into(), |folder| folder.join(program));
         let mut command = Command::new(file);

@@ -2,10 +2,11 @@
 
 use super::{InstallError, Plan, Step};
 use crate::paths::{Paths, Surroundings};
+use crate::service::logind::Logind;
 use crate::service::systemctl::Systemctl;
 use crate::service::unit::{self, FOLDERS, MARK, SERVICE, SOCKET};
 use crate::service::{Manager, program, start};
-use nix::unistd::{Uid, User, geteuid};
+use nix::unistd::geteuid;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,8 @@ use std::path::{Path, PathBuf};
 pub(super) struct Place {
     pub(super) paths: Paths,
     pub(super) systemctl: Systemctl,
+    /// Who keeps logins here.
+    pub(super) logind: Option<Logind>,
     /// The user's own folder of units.
     units: PathBuf,
     /// A folder of units that brings ours already.
@@ -23,22 +26,32 @@ pub(super) struct Place {
     environment: BTreeMap<String, String>,
 }
 
-/// Plans to install the units.
+/// Plans to install the units. `linger`: whether the user wishes to linger; without a wish nothing is changed about it.
 ///
 /// # Errors
 /// [`InstallError`]: it cannot or must not be done here.
-pub fn install(paths: &Paths) -> Result<Plan, InstallError> {
+pub fn install(paths: &Paths, linger: Option<bool>) -> Result<Plan, InstallError> {
     let place = Place::find(paths)?;
     let program = program::find_lasting("abided")?;
-    place.plan_install(&program)
+    place.plan_install(&program, linger)
 }
 
-/// Plans to take away what [`install`] did.
+/// Plans to take away what [`install`] did. Lingering is taken away where that is wished, and [`install`] turned it on.
 ///
 /// # Errors
 /// [`InstallError`]: it cannot or must not be done here.
-pub fn uninstall(paths: &Paths) -> Result<Plan, InstallError> {
-    Place::find(paths)?.plan_uninstall()
+pub fn uninstall(paths: &Paths, linger: Option<bool>) -> Result<Plan, InstallError> {
+    Place::find(paths)?.plan_uninstall(linger)
+}
+
+/// The user's name, where lingering would make a difference that it does not make yet: a user manager that ends with the
+/// last logout.
+///
+/// # Errors
+/// [`InstallError`]: nothing can be installed here.
+pub fn could_linger(paths: &Paths) -> Result<Option<String>, InstallError> {
+    let logind = Place::find(paths)?.logind;
+    Ok(logind.filter(|logind| !logind.lingers()).map(|logind| logind.user().to_owned()))
 }
 
 impl Place {
@@ -52,12 +65,20 @@ impl Place {
         let surroundings = Surroundings::of_this_process();
         match Manager::detect_in(paths, &surroundings) {
             #[cfg(target_os = "linux")]
-            Manager::Systemd(systemd) => Self::at(paths, Systemctl::new(systemd.runtime())),
+            Manager::Systemd(systemd) => {
+                let systemctl = Systemctl::new(systemd.runtime());
+                let logind = Logind::of_this_user(&systemctl);
+                Self::at(paths, systemctl, logind)
+            }
             Manager::Standalone => Err(InstallError::NoManager),
         }
     }
 
-    pub(super) fn at(paths: &Paths, systemctl: Systemctl) -> Result<Self, InstallError> {
+    pub(super) fn at(
+        paths: &Paths,
+        systemctl: Systemctl,
+        logind: Option<Logind>,
+    ) -> Result<Self, InstallError> {
         let said = ask(&systemctl, &["show-environment"])?;
         let environment: BTreeMap<String, String> = said
             .lines()
@@ -80,10 +101,10 @@ impl Place {
             .filter(|folder| *folder != units && !folder.starts_with("/run"))
             .find(|folder| folder.join(SOCKET).exists() && folder.join(SERVICE).exists())
             .map(Path::to_owned);
-        Ok(Self { paths: paths.clone(), systemctl, units, packaged, environment })
+        Ok(Self { paths: paths.clone(), systemctl, logind, units, packaged, environment })
     }
 
-    pub(super) fn plan_install(self, program: &Path) -> Result<Plan, InstallError> {
+    pub(super) fn plan_install(self, program: &Path, linger: Option<bool>) -> Result<Plan, InstallError> {
         let socket = show(&self.systemctl, SOCKET, &["ActiveState", "UnitFileState"])?;
         let service = show(&self.systemctl, SERVICE, &["ActiveState"])?;
         let is = |state: &BTreeMap<String, String>, key: &str, value: &str| {
@@ -123,11 +144,7 @@ impl Place {
         if !runs_as_service && (listens || !runs) {
             steps.push(Step::Systemctl(vec!["stop", SERVICE]));
         }
-        steps.extend(lingering(
-            geteuid(),
-            Path::new("/var/lib/systemd/linger"),
-            Path::new("/run/systemd/users"),
-        ));
+        steps.extend(self.lingering(linger));
         Ok(Plan { steps, at: self })
     }
 
@@ -175,7 +192,7 @@ impl Place {
         folders
     }
 
-    pub(super) fn plan_uninstall(self) -> Result<Plan, InstallError> {
+    pub(super) fn plan_uninstall(self, linger: Option<bool>) -> Result<Plan, InstallError> {
         let socket = show(&self.systemctl, SOCKET, &["LoadState", "ActiveState", "UnitFileState"])?;
         let loaded = socket.get("LoadState").is_some_and(|state| state == "loaded");
         let mut files = Vec::new();
@@ -191,6 +208,7 @@ impl Place {
         let mut steps = Vec::new();
         if !in_use && files.is_empty() {
             steps.push(Step::Note("nothing is installed".into()));
+            steps.extend(self.lingering_after(linger));
             return Ok(Plan { steps, at: self });
         }
         if loaded {
@@ -211,17 +229,50 @@ impl Place {
             let folder = folder.display();
             steps.push(Step::Note(format!("the units in {folder} are a package's, and stay there disabled")));
         }
+        steps.extend(self.lingering_after(linger));
         steps.push(Step::Note("sessions run on; the next command starts a supervisor on demand".into()));
         Ok(Plan { steps, at: self })
     }
-}
 
-/// Whether sessions outlive a logout is a setting of the machine: it is told, never changed.
-fn lingering(uid: Uid, lingering: &Path, users: &Path) -> Option<Step> {
-    let name = User::from_uid(uid).ok().flatten()?.name;
-    (users.is_dir() && !lingering.join(&name).exists()).then(|| {
-        Step::Note(format!("sessions end with your last logout; to keep them: loginctl enable-linger {name}"))
-    })
+    /// What an installation does about lingering: nothing that was not asked for, and nothing of somebody else's.
+    fn lingering(&self, wish: Option<bool>) -> Option<Step> {
+        let note = |text: String| Some(Step::Note(text));
+        let Some(logind) = &self.logind else {
+            return wish
+                .and_then(|_| note("no logind is here: no logout ends sessions, and nobody lingers".into()));
+        };
+        let user = logind.user();
+        match (logind.lingers(), wish) {
+            (true, Some(true) | None) => None,
+            (true, Some(false)) if self.paths.lingering().exists() => {
+                Some(Step::Linger { on: false, user: user.into() })
+            }
+            (true, Some(false)) => {
+                note(format!("it was not abide that turned lingering on for {user}: it stays on"))
+            }
+            (false, Some(true)) => Some(Step::Linger { on: true, user: user.into() }),
+            (false, Some(false) | None) => {
+                note("sessions end with your last logout; to keep them: abide install --linger yes".into())
+            }
+        }
+    }
+
+    /// What is done about lingering where the rest is taken away.
+    fn lingering_after(&self, wish: Option<bool>) -> Option<Step> {
+        let logind = self.logind.as_ref().filter(|logind| logind.lingers())?;
+        let user = logind.user();
+        match (self.paths.lingering().exists(), wish) {
+            (true, Some(false)) => Some(Step::Linger { on: false, user: user.into() }),
+            (true, Some(true) | None) => Some(Step::Note(format!(
+                "`abide install` turned lingering on for {user}, and it stays on: `abide uninstall --linger no` turns \
+                 it off"
+            ))),
+            (false, Some(false)) => {
+                Some(Step::Note(format!("it was not abide that turned lingering on for {user}: it stays on")))
+            }
+            (false, Some(true) | None) => None,
+        }
+    }
 }
 
 fn ask_folders(folders: &[&Path]) -> String {

@@ -56,7 +56,27 @@ impl Plan {
                 .map_err(|complaint| InstallError::Systemctl { command: arguments.join(" "), complaint }),
             Step::TakeOver => self.take_over(supervisor),
             Step::Verify => supervisor.greet().map(drop).map_err(InstallError::Silent),
+            Step::Linger { on, user } => self.linger(*on, user),
             Step::Note(_) => Ok(()),
+        }
+    }
+
+    /// Whoever turned lingering on is remembered, since only that may be undone.
+    fn linger(&self, on: bool, user: &str) -> Result<(), InstallError> {
+        let failed = |why| InstallError::Linger { on, user: user.to_owned(), why };
+        let logind = self.at.logind.as_ref().ok_or_else(|| failed("there is no logind".into()))?;
+        logind.set_lingering(on).map_err(failed)?;
+        let path = self.at.paths.lingering();
+        if on {
+            let text =
+                "`abide install` turned lingering on; `abide uninstall --linger no` turns it off again.\n";
+            write(&path, text).map_err(|source| InstallError::File { doing: "write", path, source })
+        } else {
+            gone(std::fs::remove_file(&path)).map_err(|source| InstallError::File {
+                doing: "remove",
+                path,
+                source,
+            })
         }
     }
 

@@ -21,11 +21,17 @@ impl Lab {
              else cat {root}/state-$last 2>/dev/null; true; fi ;;\nesac\n"
         );
         lab.put("programs/systemctl", &script);
-        std::fs::set_permissions(
-            lab.root.path().join("programs/systemctl"),
-            std::fs::Permissions::from_mode(0o755),
-        )
-        .expect("chmod");
+        // One that says what it was made to say, and does as it is told unless it refuses or only pretends to.
+        let loginctl = format!(
+            "#!/bin/sh\ncd {root}\ncase $1 in show-user) cat lingers; exit ;; esac\necho \"loginctl $*\" >> asked\n\
+             [ ! -e refuses ] || {{ echo Access denied >&2; exit 1; }}\n[ ! -e pretends ] || exit 0\n\
+             case $2 in enable-linger) echo yes > lingers ;; disable-linger) echo no > lingers ;; esac\n"
+        );
+        lab.put("programs/loginctl", &loginctl);
+        for name in ["systemctl", "loginctl"] {
+            let program = lab.root.path().join("programs").join(name);
+            std::fs::set_permissions(program, std::fs::Permissions::from_mode(0o755)).expect("chmod");
+        }
         lab.put("environment", &format!("HOME={root}/home\nPATH=/usr/bin\n"));
         lab.put(
             "folders",
@@ -53,15 +59,31 @@ impl Lab {
     fn place(&self, paths: &Paths) -> Place {
         let systemctl =
             Systemctl::in_folder(&self.root.path().join("run"), &self.root.path().join("programs"));
-        Place::at(paths, systemctl).expect("a manager")
+        let (linger, users) = (self.root.path().join("linger"), self.root.path().join("users"));
+        let logind = users.is_dir().then(|| Logind::at(&systemctl, "ada".into(), &linger, &users));
+        Place::at(paths, systemctl, logind).expect("a manager")
+    }
+
+    /// A lab with a logind, which says this of lingering.
+    fn with_logind(lingers: &str) -> Self {
+        let lab = Self::new();
+        lab.put("users/1000", "");
+        lab.put("lingers", &format!("{lingers}\n"));
+        lab
+    }
+
+    /// The last step of an installation by this wish.
+    fn last_step(&self, linger: Option<bool>) -> Option<Step> {
+        let plan = self.place(&self.paths()).plan_install(Path::new("/opt/abide/abided"), linger);
+        plan.expect("a plan").steps.pop()
     }
 
     fn install(&self) -> Result<Plan, InstallError> {
-        self.place(&self.paths()).plan_install(Path::new("/opt/abide/abided"))
+        self.place(&self.paths()).plan_install(Path::new("/opt/abide/abided"), None)
     }
 
     fn uninstall(&self) -> Plan {
-        self.place(&self.paths()).plan_uninstall().expect("a plan")
+        self.place(&self.paths()).plan_uninstall(None).expect("a plan")
     }
 
     fn units(&self) -> PathBuf {
@@ -125,10 +147,10 @@ fn a_moved_program_restarts_the_service_and_a_failed_socket_is_reset() {
     lab.perform(&lab.install().expect("a plan"));
     lab.put("state-abide.socket", "ActiveState=active\nUnitFileState=enabled\n");
     lab.put("state-abide.service", "ActiveState=active\n");
-    let plan = lab.place(&lab.paths()).plan_install(Path::new("/elsewhere/abided")).expect("a plan");
+    let plan = lab.place(&lab.paths()).plan_install(Path::new("/elsewhere/abided"), None).expect("a plan");
     assert_eq!(lab.perform(&plan), ["--user daemon-reload", "--user restart abide.service"]);
     lab.put("state-abide.socket", "ActiveState=failed\nUnitFileState=enabled\n");
-    let plan = lab.place(&lab.paths()).plan_install(Path::new("/elsewhere/abided")).expect("a plan");
+    let plan = lab.place(&lab.paths()).plan_install(Path::new("/elsewhere/abided"), None).expect("a plan");
     assert_eq!(
         lab.perform(&plan)[..2],
         ["--user reset-failed abide.socket abide.service", "--user enable --now abide.socket"]
@@ -196,12 +218,12 @@ fn folders_that_the_manager_does_not_know_are_told_to_the_service() {
     let lab = Lab::new();
     let mut paths = lab.paths();
     paths.state = "/big/state/abide".into();
-    let plan = lab.place(&paths).plan_install(Path::new("/opt/abide/abided")).expect("a plan");
+    let plan = lab.place(&paths).plan_install(Path::new("/opt/abide/abided"), None).expect("a plan");
     lab.perform(&plan);
     let told = std::fs::read_to_string(lab.units().join(FOLDERS)).expect("a drop-in");
     assert!(told.ends_with("[Service]\nEnvironment=\"XDG_STATE_HOME=/big/state\"\n"), "{told}");
     lab.put("environment", &format!("HOME={}/home\nXDG_STATE_HOME=/big/state\n", lab.root.path().display()));
-    lab.perform(&lab.place(&paths).plan_install(Path::new("/opt/abide/abided")).expect("a plan"));
+    lab.perform(&lab.place(&paths).plan_install(Path::new("/opt/abide/abided"), None).expect("a plan"));
     assert!(!lab.units().join(FOLDERS).exists(), "the manager knows by itself");
 }
 
@@ -210,7 +232,7 @@ fn a_manager_that_looks_elsewhere_is_an_error() {
     let lab = Lab::new();
     lab.put("folders", "/etc/systemd/user /usr/lib/systemd/user");
     let systemctl = Systemctl::in_folder(&lab.root.path().join("run"), &lab.root.path().join("programs"));
-    let error = Place::at(&lab.paths(), systemctl).expect_err("nowhere to write");
+    let error = Place::at(&lab.paths(), systemctl, None).expect_err("nowhere to write");
     assert!(
         matches!(&error, InstallError::NoFolder(said) if said.starts_with("/etc/systemd/user")),
         "{error}"
@@ -218,16 +240,59 @@ fn a_manager_that_looks_elsewhere_is_an_error() {
 }
 
 #[test]
-fn lingering_is_told_where_it_is_off_and_could_matter() {
-    let root = tempfile::tempdir().expect("tempdir");
-    let Some(user) = User::from_uid(geteuid()).expect("user database") else { return };
-    let (linger, users) = (root.path().join("linger"), root.path().join("users"));
-    assert_eq!(lingering(geteuid(), &linger, &users), None, "no logind");
-    std::fs::create_dir(&users).expect("mkdir");
-    assert!(
-        matches!(lingering(geteuid(), &linger, &users), Some(Step::Note(text)) if text.contains(&user.name))
+fn lingering_is_changed_on_demand_only_and_never_taken_from_others() {
+    let on = |on| Some(Step::Linger { on, user: "ada".into() });
+    let is_note =
+        |step: Option<Step>, part: &str| matches!(step, Some(Step::Note(text)) if text.contains(part));
+    assert_eq!(
+        Lab::new().last_step(None),
+        Some(Step::Systemctl(vec!["stop", SERVICE])),
+        "no logind, no word"
     );
-    std::fs::create_dir(&linger).expect("mkdir");
-    std::fs::write(linger.join(&user.name), "").expect("write");
-    assert_eq!(lingering(geteuid(), &linger, &users), None, "on already");
+    assert!(is_note(Lab::new().last_step(Some(true)), "no logind"));
+    let lab = Lab::with_logind("no");
+    assert!(is_note(lab.last_step(None), "--linger yes"));
+    assert!(is_note(lab.last_step(Some(false)), "--linger yes"));
+    assert_eq!(lab.last_step(Some(true)), on(true));
+    let others = Lab::with_logind("yes");
+    assert!(!is_note(others.last_step(None), "linger"));
+    assert!(is_note(others.last_step(Some(false)), "not abide"));
+    let uninstall = |lab: &Lab, wish| lab.place(&lab.paths()).plan_uninstall(wish).expect("a plan");
+    assert!(uninstall(&others, Some(false)).changes_nothing(), "it is theirs");
+
+    let plan =
+        lab.place(&lab.paths()).plan_install(Path::new("/opt/abide/abided"), Some(true)).expect("a plan");
+    assert!(plan.to_string().contains("enable-linger ada"), "{plan}");
+    let told = lab.perform(&plan);
+    assert_eq!(told.last().expect("told"), "loginctl --no-ask-password enable-linger -- ada");
+    assert!(!is_note(lab.last_step(Some(true)), "linger"), "on already");
+    assert_eq!(lab.last_step(Some(false)), on(false), "it was abide");
+    assert!(uninstall(&lab, None).to_string().contains("abide uninstall --linger no"), "kept unless told to");
+    let told = lab.perform(&uninstall(&lab, Some(false)));
+    assert!(told.contains(&"loginctl --no-ask-password disable-linger -- ada".to_owned()), "{told:?}");
+    assert!(!lab.paths().lingering().exists(), "nothing to undo any more");
+}
+
+/// An administrator's policy may refuse, and a command's word for it is not enough.
+#[test]
+fn lingering_that_did_not_come_true_is_an_error() {
+    for (obstacle, said) in [("refuses", "Access denied"), ("pretends", "nothing changed")] {
+        let lab = Lab::with_logind("no");
+        lab.put(obstacle, "");
+        let plan = lab.place(&lab.paths()).plan_install(Path::new("/opt/abide/abided"), Some(true));
+        let error = plan.expect("a plan").perform(&Answers::default(), |_| ()).expect_err("it is off");
+        assert!(matches!(&error, InstallError::Linger { on: true, .. }), "{error}");
+        assert!(error.to_string().contains(said) && error.to_string().contains("ada"), "{error}");
+        assert!(!lab.paths().lingering().exists(), "abide has not turned anything on");
+        assert!(lab.units().join(SOCKET).exists(), "all else is done");
+    }
+}
+
+/// Of users that are not logged in and do not linger logind knows nothing; its files do.
+#[test]
+fn lingering_is_read_from_its_files_where_logind_does_not_know_the_user() {
+    let lab = Lab::with_logind("User ID 1000 is not logged in or lingering");
+    assert!(matches!(lab.last_step(Some(true)), Some(Step::Linger { on: true, .. })));
+    lab.put("linger/ada", "");
+    assert!(!matches!(lab.last_step(Some(true)), Some(Step::Linger { .. })));
 }
