@@ -14,7 +14,7 @@ use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How long a supervisor that does not answer may hold up a start.
 const REPORT: Duration = Duration::from_secs(5);
@@ -96,7 +96,9 @@ struct Launched {
 fn launch(order: &StartOrder) -> Result<Launched, Failure> {
     let signals = Signals::catch().map_err(|e| Failure::new(Stage::Process, e, b"signals"))?;
     let folder = path(&order.job_dir);
-    let log = Log::open(&folder, order.log_keep, record::last_offset(&folder))
+    let log = signals
+        .waker()
+        .and_then(|waker| Log::open(&folder, order.log_keep, record::last_offset(&folder), waker))
         .map_err(|e| Failure::new(Stage::Files, e, &order.job_dir))?;
     let size = (order.cols.clamp(1, 1000), order.rows.clamp(1, 500));
     let pty = Pty::open(size.0, size.1).map_err(|e| Failure::new(Stage::Pty, e, b"pseudo-terminal"))?;
@@ -126,9 +128,8 @@ fn not_started(StartError { step, errno }: StartError, order: &StartOrder) -> Fa
 
 impl Launched {
     fn into_host(self, order: &mut StartOrder, socket: Socket) -> Host {
-        let Self { pty, signals, mut log, child, size } = self;
+        let Self { pty, signals, log, child, size } = self;
         let child_pid = u32::try_from(child).unwrap_or(0);
-        log.begin(Instant::now());
         let welcome = Welcome {
             version: CURRENT,
             id: order.id.clone(),

@@ -28,6 +28,8 @@ const BEFORE_TERM: Duration = Duration::from_secs(1);
 const RECHECK: Duration = Duration::from_millis(50);
 /// What SIGKILL did not end by then hangs in the kernel, and is left behind.
 const UNKILLABLE: Duration = Duration::from_secs(1);
+/// How long the disk may take for the last bytes of the log, and for the exit record, before the session ends without.
+const LAST_BYTES: Duration = Duration::from_secs(2);
 /// The service manager answers in this time, or its answer does not count.
 const MANAGER_ANSWERS: Duration = Duration::from_secs(2);
 
@@ -111,6 +113,9 @@ impl Host {
     /// A signal came.
     pub(super) fn on_signals(&mut self, now: Instant) {
         let caught = self.signals.take();
+        if self.log.take_news() {
+            self.reporter.may_have_changed(now);
+        }
         if caught.terminate && self.ending.cause.is_none() {
             self.stop(Cause::Terminated, Duration::from_millis(u64::from(self.order.grace_ms)), now);
             if birth::is_unit() {
@@ -264,9 +269,11 @@ impl Host {
     fn finish(&mut self, now: Instant) {
         self.drain_output(now);
         self.screen.settle();
+        self.log.close(LAST_BYTES);
         let record = self.exit_record();
         let folder = Path::new(std::ffi::OsStr::from_bytes(&self.order.job_dir)).to_owned();
-        if let Err(error) = record::write(&folder, &record) {
+        let (at, what) = (folder.clone(), record.clone());
+        if let Err(error) = self.log.beside(LAST_BYTES, move || record::write(&at, &what)) {
             fd::say(&format!("abide-host {}: {}: exit record: {error}", self.order.id, folder.display()));
         }
         if let Some(socket) = self.socket.take() {
@@ -313,7 +320,7 @@ impl Host {
             system_us: usage.map_or(0, |u| u.system_us),
             max_rss_kib: usage.map_or(0, |u| u.max_rss_kib),
             offset: self.log.offset(),
-            unlogged: self.log.unlogged(),
+            unlogged: self.log.losses().0,
             cols: shown.cols,
             rows: shown.rows,
             screen: shown.text,

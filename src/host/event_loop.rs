@@ -154,6 +154,7 @@ impl Host {
         until(self.input.deadline());
         until(self.settle_at);
         until(self.rest_at);
+        until(self.log.deadline());
         if self.has_watchers() {
             until(self.reporter.deadline());
         }
@@ -161,7 +162,7 @@ impl Host {
         poller.add(self.signals.fd(), Interest { read: true, write: false });
         sources.push(Source::Signals);
         if !self.ending.is_told() {
-            let pace = clients::pace(&self.clients, now);
+            let pace = clients::pace(&self.clients, now).and_then(|()| self.log.pace());
             until(pace.err());
             let interest = Interest { read: pace.is_ok(), write: self.input.wants_room() };
             if interest != Interest::default() {
@@ -231,6 +232,9 @@ impl Host {
         if self.rest_at.is_some_and(|t| t <= now) {
             self.rest();
         }
+        if self.log.deadline().is_some_and(|t| t <= now) {
+            self.log.poke();
+        }
         if self.has_watchers() && self.reporter.deadline().is_some_and(|t| t <= now) {
             self.tell_status(now);
         }
@@ -253,6 +257,7 @@ impl Host {
     /// The session has been silent: keeps no more memory than an idle session needs.
     fn rest(&mut self) {
         self.rest_at = None;
+        self.log.rest();
         self.screen.rest();
         self.batch = vec![0; BATCH.0];
         self.found = Vec::new();

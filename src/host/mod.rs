@@ -1,6 +1,6 @@
 //! `abide-host`: holds one session's terminal, screen and log, for as long as the session's program lives.
 //!
-//! One thread, one `poll`. It knows no policy: it is told what to start by a [start order](crate::wire::order), serves
+//! One thread, one `poll`; a second thread writes the log while there is something to write. It knows no policy: it is told what to start by a [start order](crate::wire::order), serves
 //! whoever connects to the session's socket by the [host protocol](crate::wire::host), and leaves an
 //! [exit record](crate::wire::exit). Nothing that a client, a disk or the supervisor does or fails to do may end it or
 //! stall the session's program. `SIGTERM` ends the session; `SIGHUP` has the host look whether its socket is where it
@@ -70,6 +70,7 @@ fn opened() -> bool {
 fn run(id: &str) -> Result<(), String> {
     signal::ignore_deadly();
     fd::map_large_blocks(64 << 10);
+    fd::share_heap();
     let order = order::take(id)?;
     fd::leave_stdio().map_err(|e| format!("/dev/null: {e}"))?;
     reap::leave_session();

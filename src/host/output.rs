@@ -5,7 +5,7 @@ use super::event_loop::{BATCH, Host};
 use super::scan::{Found, Query};
 use super::screen;
 use crate::wire::frame;
-use crate::wire::host::OUTPUT;
+use crate::wire::host::{OUTPUT, Reply};
 use std::io;
 use std::time::Instant;
 
@@ -74,7 +74,7 @@ impl Host {
         self.show(bytes, &found, lead, now);
         self.pass_on(bytes, now);
         let offset = self.log.offset();
-        self.log.append(bytes, now);
+        self.log.append(bytes);
         self.feed_screen(bytes, &found, lead.is_some(), now);
         self.learn(&found, offset);
         self.found = found;
@@ -126,6 +126,18 @@ impl Host {
         for client in self.clients.iter_mut().filter(|c| c.role == Role::Follower && !c.closing) {
             client.send(&[&header, &offset, bytes], now);
             client.gone |= client.out.len() > FOLLOWER_LAG;
+        }
+    }
+
+    /// Makes a connection a follower. What no file has yet, it is sent at once: it reads the files up to there itself.
+    pub(super) fn follow(&mut self, place: usize, now: Instant) {
+        let unwritten = self.log.unwritten();
+        let Some(client) = self.clients.get_mut(place) else { return };
+        let offset = unwritten.first().map_or(self.log.offset(), |(offset, _)| *offset);
+        client.reply(&Reply::Following { offset }, now);
+        for (offset, bytes) in unwritten {
+            let offset = offset.to_le_bytes();
+            client.send(&[&frame::header(DATA, offset.len() + bytes.len()), &offset, &bytes], now);
         }
     }
 

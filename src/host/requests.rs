@@ -128,9 +128,7 @@ impl Host {
             Ok(Request::Input(bytes)) => return self.typed(place, &bytes, now),
             Ok(Request::Resize { cols, rows }) => return self.resized(place, (cols, rows), now),
             Ok(Request::Detach) => return self.detach(place, now),
-            Ok(Request::Follow) if self.take_role(place, Role::Follower) => {
-                Reply::Following { offset: self.log.offset() }
-            }
+            Ok(Request::Follow) if self.take_role(place, Role::Follower) => return self.follow(place, now),
             Ok(Request::Watch) if self.take_role(place, Role::Watcher { owed: false }) => {
                 // The others first: what is told to all must not be older than what one was told.
                 self.tell_status(now);
@@ -166,6 +164,8 @@ impl Host {
             return refused(Refusal::Version, &text);
         }
         client.greeted = true;
+        // Whoever comes finds in the files what others have seen.
+        self.log.settle();
         Reply::Welcome(host::Welcome { version, ..self.welcome.clone() })
     }
 
@@ -362,12 +362,13 @@ impl Host {
             u16::try_from(terminals().filter(|t| t.read_only == read_only).count()).unwrap_or(u16::MAX)
         };
         let (writers, readers) = (count(false), count(true));
+        let (unlogged, log_errno) = self.log.losses();
         Status {
             writers,
             readers,
             offset: self.log.offset(),
-            unlogged: self.log.unlogged(),
-            log_errno: self.log.errno(),
+            unlogged,
+            log_errno,
             active: self.reporter.active(now),
             leader_foreground: self.pty.foreground() == Some(self.child),
             cols: self.size.0,

@@ -200,6 +200,16 @@ pub fn map_large_blocks(bytes: i32) {
     let _ = bytes;
 }
 
+/// Has all threads allocate from one heap: a second one would be more memory than a thread that allocates little saves
+/// in time.
+pub fn share_heap() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: takes integers only.
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,7 @@
 //! Signals: received as readiness of a descriptor, and sent.
 
 use signal_hook::low_level::pipe;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -31,6 +31,7 @@ pub struct Caught {
 #[derive(Debug)]
 pub struct Signals {
     wakeup: UnixStream,
+    waker: UnixStream,
     terminate: Arc<AtomicBool>,
     child: Arc<AtomicBool>,
     hangup: Arc<AtomicBool>,
@@ -47,6 +48,7 @@ impl Signals {
         handler_end.set_nonblocking(true)?;
         let signals = Self {
             wakeup,
+            waker: handler_end,
             terminate: Arc::new(AtomicBool::new(false)),
             child: Arc::new(AtomicBool::new(false)),
             hangup: Arc::new(AtomicBool::new(false)),
@@ -59,9 +61,17 @@ impl Signals {
         ] {
             // The flag first: whoever is woken by the byte must find it set.
             signal_hook::flag::register(signal, Arc::clone(flag))?;
-            pipe::register(signal, handler_end.try_clone()?)?;
+            pipe::register(signal, signals.waker.try_clone()?)?;
         }
         Ok(signals)
+    }
+
+    /// Another thread's means to make [`fd`](Self::fd) readable.
+    ///
+    /// # Errors
+    /// Where no descriptor is left.
+    pub fn waker(&self) -> io::Result<Waker> {
+        self.waker.try_clone().map(Waker)
     }
 
     /// Readable when something came.
@@ -79,6 +89,25 @@ impl Signals {
             child: self.child.swap(false, Ordering::SeqCst),
             hangup: self.hangup.swap(false, Ordering::SeqCst),
         }
+    }
+}
+
+/// See [`Signals::waker`].
+#[derive(Debug)]
+pub struct Waker(UnixStream);
+
+impl From<UnixStream> for Waker {
+    /// Wakes whoever polls the other end. It must not block.
+    fn from(stream: UnixStream) -> Self {
+        Self(stream)
+    }
+}
+
+impl Waker {
+    /// Makes it readable.
+    pub fn wake(&self) {
+        // A full socket is readable already.
+        let _ = (&self.0).write(&[0]);
     }
 }
 
