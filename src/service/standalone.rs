@@ -107,13 +107,12 @@ fn is_host_of(_id: &str, pid: u32) -> bool {
     Process::of(pid).is_ok_and(|process| process.name == "abide-host")
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
     use std::os::unix::process::CommandExt;
 
     #[test]
-    #[cfg(target_os = "linux")]
     fn only_the_host_of_that_session_is_signalled() {
         let mut host = Command::new("sleep");
         host.arg0("/usr/bin/abide-host").arg("7654321");

@@ -2,14 +2,18 @@
 
 use nix::time::{ClockId, clock_gettime};
 
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "macos")]
+mod macos;
+#[cfg(target_os = "linux")]
+use linux as platform;
+#[cfg(target_os = "macos")]
+use macos as platform;
+
 /// Milliseconds that stand still while the machine sleeps.
 pub fn monotonic_ms() -> u64 {
-    // On Linux CLOCK_MONOTONIC stops in suspend; on macOS it does not, but CLOCK_UPTIME_RAW does.
-    #[cfg(target_os = "linux")]
-    const AWAKE: ClockId = ClockId::CLOCK_MONOTONIC;
-    #[cfg(target_os = "macos")]
-    const AWAKE: ClockId = ClockId::from_raw(libc::CLOCK_UPTIME_RAW);
-    millis(AWAKE)
+    millis(platform::AWAKE)
 }
 
 /// Wall clock, milliseconds since the Unix epoch. For display and files: no rule compares it.
@@ -24,17 +28,14 @@ fn millis(clock: ClockId) -> u64 {
     u64::try_from(seconds).unwrap_or(0) * 1_000 + u64::try_from(nanos).unwrap_or(0) / 1_000_000
 }
 
-/// Names this boot: `/proc/sys/kernel/random/boot_id`; empty where there is none.
+/// Names this boot, and no other; empty where the system has no such name.
 pub fn boot_id() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
-        .map(|id| id.trim().to_owned())
-        .unwrap_or_default()
+    platform::boot_id()
 }
 
 /// Inode of this process's namespace of a kind (`pid`, `time`); 0 where there are no namespaces.
 pub fn namespace(kind: &str) -> u64 {
-    use std::os::unix::fs::MetadataExt;
-    std::fs::metadata(format!("/proc/self/ns/{kind}")).map_or(0, |m| m.ino())
+    platform::namespace(kind)
 }
 
 #[cfg(test)]

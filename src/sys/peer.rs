@@ -10,7 +10,7 @@ use linux as platform;
 use macos as platform;
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 
 /// The process that connected, as it was then.
 #[derive(Debug)]
@@ -21,8 +21,8 @@ pub struct Credentials {
     pub gid: u32,
     /// Its process id: for display and evidence. 0 where it is outside of our pid namespace.
     pub pid: u32,
-    /// Holds on to that very process, where the kernel can.
-    pidfd: Option<OwnedFd>,
+    /// Names that very process and no later one, where the kernel can.
+    hold: Option<platform::Hold>,
 }
 
 impl Credentials {
@@ -41,16 +41,13 @@ impl Credentials {
 
     /// Whether the kernel could give a hold on that very process, so that [`Credentials::still_alive`] knows.
     pub fn is_held(&self) -> bool {
-        self.pidfd.is_some()
+        self.hold.is_some()
     }
 
-    /// Whether what was read from `/proc/PID` in the meantime was this process's and not that of a later one with its
+    /// Whether what was read about that process id in the meantime was this process's and not that of a later one with its
     /// id: true only where the kernel says that it still lives.
     pub fn still_alive(&self) -> bool {
-        let Some(pidfd) = &self.pidfd else { return false };
-        let mut fds = [nix::poll::PollFd::new(pidfd.as_fd(), nix::poll::PollFlags::POLLIN)];
-        // A pidfd is readable once its process is gone.
-        matches!(nix::poll::poll(&mut fds, nix::poll::PollTimeout::ZERO), Ok(0))
+        self.hold.as_ref().is_some_and(platform::Hold::is_alive)
     }
 }
 
@@ -66,7 +63,7 @@ mod tests {
         assert!(peer.is_ours());
         assert_eq!(peer.pid, std::process::id());
         // SO_PEERPIDFD came with Linux 6.5.
-        assert!(peer.pidfd.is_none() || peer.still_alive());
+        assert!(!peer.is_held() || peer.still_alive());
     }
 
     #[test]

@@ -320,12 +320,10 @@ impl Prepared {
                 }
             }
             libc::umask(self.umask);
+            set_oom_score(&self.oom_score_adj);
+            // Everything of this program is closed on execution already; this is for what a library may open.
             #[cfg(target_os = "linux")]
-            {
-                set_oom_score(&self.oom_score_adj);
-                // Everything of this program is closed on execution already; this is for what a library may open.
-                libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC);
-            }
+            libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC);
             if libc::chdir(self.cwd.as_ptr()) < 0 {
                 fail(report, 2);
             }
@@ -364,6 +362,13 @@ unsafe fn set_oom_score(value: &std::ffi::CStr) {
         }
     }
 }
+
+/// No process of this platform has such a score.
+///
+/// # Safety
+/// None is needed.
+#[cfg(not(target_os = "linux"))]
+unsafe fn set_oom_score(_value: &std::ffi::CStr) {}
 
 /// Reports the present error number for a step, and ends.
 ///

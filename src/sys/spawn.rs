@@ -116,13 +116,13 @@ pub fn forget_variables(names: &[&str]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Read;
-    use std::process::Stdio;
 
     #[test]
     #[cfg(target_os = "linux")]
     fn a_detached_program_has_a_session_of_its_own_and_is_nobodys_child() {
+        use std::io::Read;
         use std::os::fd::{AsRawFd, OwnedFd};
+        use std::process::Stdio;
         let (mut reader, writer) = io::pipe().expect("pipe");
         // A descriptor such as a careless shell leaves open: without CLOEXEC.
         let leak = fcntl(&reader, FcntlArg::F_DUPFD(100)).expect("duplicate");

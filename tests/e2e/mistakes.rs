@@ -278,10 +278,7 @@ fn another_user_is_refused() {
 fn as_another_user(socket: &std::path::Path) -> String {
     let socket = socket.to_owned();
     let thread = std::thread::spawn(move || {
-        const NOBODY: libc::c_long = 65534;
-        // SAFETY: the bare call changes the credentials of this thread alone, which ends right after.
-        let changed = unsafe { libc::syscall(libc::SYS_setresuid, NOBODY, NOBODY, NOBODY) };
-        assert_eq!(changed, 0, "{}", std::io::Error::last_os_error());
+        crate::support::become_another_user();
         let mut stream = UnixStream::connect(socket).expect("the permissions were opened");
         stream.set_read_timeout(Some(crate::support::PATIENCE)).expect("a deadline");
         let mut said = Vec::new();

@@ -1,7 +1,7 @@
 //! Clients of all kinds: proper ones, those of other versions and users, and those that misbehave.
 
 use super::raw::{Client, Daemon, context, spec};
-use crate::support::{Home, ended};
+use crate::support::{Home, become_another_user, ended};
 use abide::core::action::{ErrorKind, Reply};
 use abide::core::event::Command;
 use abide::wire::control::{self, Hello};
@@ -103,9 +103,7 @@ fn another_user_is_refused() {
     std::fs::set_permissions(paths.control_socket(), open).expect("chmod");
     let said = std::thread::scope(|scope| {
         let attempt = scope.spawn(|| {
-            // SAFETY: integers only. The bare system call changes this thread alone, which ends with this closure.
-            let changed = unsafe { libc::syscall(libc::SYS_setresuid, -1, 65534, -1) };
-            assert_eq!(changed, 0);
+            become_another_user();
             let mut client = Client::dial(&home).expect("connected");
             // The refusal may come before or after what we say.
             _ = client.put(control::HELLO, &Hello { min: 1, max: 1, build: "other".into() });

@@ -14,7 +14,7 @@ pub(crate) use fifo::Fifo;
 pub(crate) use home::{Home, Output};
 pub(crate) use manager::{each_alone, passes, user_manager};
 pub(crate) use model::Model;
-pub(crate) use process::{ended, run, signal, until};
+pub(crate) use process::{become_another_user, ended, run, signal, until};
 pub(crate) use stage::{Stage, program, source};
 pub(crate) use tmux::Tmux;
 pub(crate) use tty::{Seen, Tty, on_terminal};

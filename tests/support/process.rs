@@ -3,6 +3,7 @@
 use super::{Output, PATIENCE};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+#[cfg(target_os = "linux")]
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
@@ -42,6 +43,13 @@ pub(crate) fn signal(pid: u32, signal: Signal) {
 }
 
 /// Waits until this process, anybody's child, has ended.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn ended(pid: u32) {
+    until("the end of a process", || abide::sys::process::Process::of(pid).is_err().then_some(()));
+}
+
+/// Waits until this process, anybody's child, has ended.
+#[cfg(target_os = "linux")]
 pub(crate) fn ended(pid: u32) {
     let Some(handle) = pidfd(pid) else { return };
     let mut wait = [nix::poll::PollFd::new(handle.as_fd(), nix::poll::PollFlags::POLLIN)];
@@ -51,11 +59,29 @@ pub(crate) fn ended(pid: u32) {
 }
 
 /// A handle on a process; none where it is gone.
+#[cfg(target_os = "linux")]
 fn pidfd(pid: u32) -> Option<OwnedFd> {
     // SAFETY: the call takes two integers and returns a descriptor or -1.
     let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, libc::c_long::from(pid), 0) };
     // SAFETY: a fresh descriptor that nobody else owns.
     (fd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(i32::try_from(fd).expect("a descriptor")) })
+}
+
+/// Makes this thread alone another user's; only root can. The thread should end soon, since nothing makes it root's again.
+pub(crate) fn become_another_user() {
+    const NOBODY: u32 = 65534;
+    // SAFETY: integers only; the bare call changes the credentials of this thread alone.
+    #[cfg(target_os = "linux")]
+    let changed = unsafe { libc::syscall(libc::SYS_setresuid, NOBODY, NOBODY, NOBODY) };
+    #[cfg(not(target_os = "linux"))]
+    let changed = {
+        unsafe extern "C" {
+            fn pthread_setugid_np(uid: libc::uid_t, gid: libc::gid_t) -> libc::c_int;
+        }
+        // SAFETY: integers only; as its name says it changes this thread.
+        unsafe { pthread_setugid_np(NOBODY, NOBODY) }
+    };
+    assert_eq!(changed, 0, "{}", std::io::Error::last_os_error());
 }
 
 /// Waits for what the system announces by no event (a file of another process, a line of `/proc`): asks again and

@@ -3,7 +3,7 @@
 use super::PATIENCE;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::pty::{PtyMaster, Winsize, grantpt, posix_openpt, ptsname_r, unlockpt};
+use nix::pty::{PtyMaster, Winsize, grantpt, posix_openpt, unlockpt};
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixStream;
@@ -31,7 +31,7 @@ pub(crate) fn on_terminal(mut command: Command, cols: u16, rows: u16) -> (PtyMas
     let size = Winsize { ws_row: rows, ws_col: cols, ws_xpixel: 0, ws_ypixel: 0 };
     // SAFETY: the descriptor is open and `size` outlives the call.
     unsafe { set_size(master.as_raw_fd(), &raw const size) }.expect("set the size");
-    let name = ptsname_r(&master).expect("its name");
+    let name = other_end(&master);
     let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     let slave = nix::fcntl::open(name.as_str(), flags, nix::sys::stat::Mode::empty()).expect("its other end");
     let copy = || slave.try_clone().expect("a descriptor");
@@ -40,7 +40,7 @@ pub(crate) fn on_terminal(mut command: Command, cols: u16, rows: u16) -> (PtyMas
     unsafe {
         command.pre_exec(|| {
             nix::unistd::setsid()?;
-            match libc::ioctl(0, libc::TIOCSCTTY, 0) {
+            match libc::ioctl(0, libc::TIOCSCTTY as _, 0) {
                 0 => Ok(()),
                 _ => Err(std::io::Error::last_os_error()),
             }
@@ -48,6 +48,21 @@ pub(crate) fn on_terminal(mut command: Command, cols: u16, rows: u16) -> (PtyMas
     }
     let child = command.spawn().unwrap_or_else(|e| panic!("{command:?}: {e}"));
     (master, child)
+}
+
+/// The name of a terminal's other end.
+#[cfg(target_os = "linux")]
+fn other_end(master: &PtyMaster) -> String {
+    nix::pty::ptsname_r(master).expect("its name")
+}
+
+/// The name of a terminal's other end.
+#[cfg(not(target_os = "linux"))]
+fn other_end(master: &PtyMaster) -> String {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _turn = ONE_AT_A_TIME.lock();
+    // SAFETY: the name is in memory that the next call overwrites; it is copied before another can be made.
+    unsafe { nix::pty::ptsname(master) }.expect("its name")
 }
 
 /// What the reading and the waiting thread tell.
@@ -107,7 +122,7 @@ impl Tty {
 
     /// The device on which the program is.
     pub(crate) fn device(&self) -> String {
-        ptsname_r(self.master.as_ref().expect("an open terminal")).expect("its name")
+        other_end(self.master.as_ref().expect("an open terminal"))
     }
 
     /// Types.

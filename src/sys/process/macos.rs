@@ -1,4 +1,4 @@
-//! `proc_pidinfo`.
+//! `proc_pidinfo`. Compiled and linked, never run.
 
 use super::{Process, Signal};
 use nix::errno::Errno;
@@ -20,10 +20,8 @@ unsafe fn info<T>(pid: u32, flavor: i32) -> io::Result<T> {
         // SAFETY: all of it was written, and any bytes are a valid `T`, as the caller promises.
         return Ok(unsafe { out.assume_init() });
     }
-    match Errno::last() {
-        Errno::ESRCH => Err(io::ErrorKind::NotFound.into()),
-        e => Err(e.into()),
-    }
+    let error = Errno::last();
+    Err(if error == Errno::ESRCH { io::ErrorKind::NotFound.into() } else { error.into() })
 }
 
 pub(super) fn process(pid: u32) -> io::Result<Process> {
