@@ -8,8 +8,9 @@
 //! | start orders | `orders` in the runtime folder where that is on tmpfs, else in `/dev/shm/abide-UID-HASH` | |
 //!
 //! A runtime folder given by the environment counts only where it is ours and closed to others: `su` and `sudo` leave
-//! the variable of somebody else behind. Elsewhere than on Linux everything is below `~/Library/Application Support/abide`,
-//! since temporary folders differ from one launcher to the next there.
+//! the variable of somebody else behind. On macOS `run`, `state` and `config` are in `~/Library/Application Support/abide`
+//! (`XDG_STATE_HOME` and `XDG_CONFIG_HOME` count there, too), since temporary folders differ from one launcher to the next,
+//! and the supervisor's log is in `~/Library/Logs/abide`.
 //!
 //! Folders are made 0700 and are verified to be ours and closed to others, never assumed to be.
 
@@ -18,6 +19,9 @@ use nix::unistd::{User, geteuid};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+
+/// Where programs keep their files on macOS, in the home folder.
+const SUPPORT: &str = "Library/Application Support/abide";
 
 /// The folders of one user's abide.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +82,7 @@ pub struct Surroundings {
     pub state_home: Option<OsString>,
     /// `XDG_CONFIG_HOME`.
     pub config_home: Option<OsString>,
-    /// `ABIDE_SERVICE`: `systemd` or `standalone`, whatever is found.
+    /// `ABIDE_SERVICE`: `systemd`, `launchd` or `standalone`, whatever is found.
     pub service: Option<OsString>,
     /// Our effective uid.
     pub uid: u32,
@@ -105,6 +109,13 @@ impl Surroundings {
     }
 }
 
+impl Surroundings {
+    /// The user's home folder.
+    pub fn home_folder(&self) -> Option<PathBuf> {
+        absolute(self.home.as_ref()).or_else(|| self.passwd_home.clone().filter(|home| home.is_absolute()))
+    }
+}
+
 impl Paths {
     /// Finds the folders of this process. Makes nothing: see [`Paths::prepare`].
     ///
@@ -127,6 +138,11 @@ impl Paths {
     /// # Errors
     /// As [`Paths::find`].
     pub fn derive(from: &Surroundings) -> Result<(Self, Option<String>), PathError> {
+        Self::derive_on(cfg!(target_os = "macos"), from)
+    }
+
+    /// As on macOS, or as on Linux.
+    fn derive_on(macos: bool, from: &Surroundings) -> Result<(Self, Option<String>), PathError> {
         if let Some(home) = &from.abide_home {
             let home = absolute(Some(home)).ok_or_else(|| PathError::RelativeHome(home.clone()))?;
             let paths = Self {
@@ -137,24 +153,18 @@ impl Paths {
             };
             return paths.with_short_sockets("ABIDE_HOME").map(|paths| (paths, None));
         }
-        let home = absolute(from.home.as_ref())
-            .or_else(|| from.passwd_home.clone().filter(|home| home.is_absolute()))
-            .ok_or(PathError::NoHome(from.uid))?;
-        let (runtime, variable, warning) = runtime_folder(from, &home);
-        let in_home = |variable: Option<&OsString>, linux: &str, macos: &str| {
+        let home = from.home_folder().ok_or(PathError::NoHome(from.uid))?;
+        let (runtime, variable, warning) = runtime_folder(macos, from, &home);
+        let in_home = |variable: Option<&OsString>, linux: &str, support: &str| {
             absolute(variable).map_or_else(
-                || if cfg!(target_os = "macos") { home.join(macos) } else { home.join(linux).join("abide") },
+                || if macos { home.join(SUPPORT).join(support) } else { home.join(linux).join("abide") },
                 |base| base.join("abide"),
             )
         };
         let paths = Self {
             runtime,
-            state: in_home(
-                from.state_home.as_ref(),
-                ".local/state",
-                "Library/Application Support/abide/state",
-            ),
-            config: in_home(from.config_home.as_ref(), ".config", "Library/Application Support/abide/config"),
+            state: in_home(from.state_home.as_ref(), ".local/state", "state"),
+            config: in_home(from.config_home.as_ref(), ".config", "config"),
             home: None,
         };
         paths.with_short_sockets(variable).map(|paths| (paths, warning))
@@ -179,6 +189,7 @@ impl Paths {
         dirs::make_private_dir(&self.hosts(), Links::Refused)?;
         dirs::make_private_dir(&self.state, Links::Followed)?;
         dirs::make_private_dir(&self.jobs(), Links::Followed)?;
+        dirs::make_private_dir(&self.logs(), Links::Followed)?;
         Ok(())
     }
 
@@ -274,7 +285,14 @@ impl Paths {
     }
     /// The supervisor's log where there is no journal.
     pub fn log(&self) -> PathBuf {
-        self.state.join("abided.log")
+        self.logs().join("abided.log")
+    }
+    /// Folder of the supervisor's log.
+    pub fn logs(&self) -> PathBuf {
+        // `~/Library/Logs` is beside `~/Library/Application Support`, where only macOS has state folders.
+        let library =
+            self.state.ancestors().nth(3).filter(|_| self.state.ends_with(format!("{SUPPORT}/state")));
+        library.map_or_else(|| self.state.clone(), |library| library.join("Logs/abide"))
     }
     /// There where `abide install` has turned lingering on.
     pub fn lingering(&self) -> PathBuf {
@@ -296,9 +314,9 @@ fn absolute(variable: Option<&OsString>) -> Option<PathBuf> {
 }
 
 /// The runtime folder, the variable that a user would set to change it, and a warning.
-fn runtime_folder(from: &Surroundings, home: &Path) -> (PathBuf, &'static str, Option<String>) {
-    if cfg!(target_os = "macos") {
-        return (home.join("Library/Application Support/abide/run"), "ABIDE_HOME", None);
+fn runtime_folder(macos: bool, from: &Surroundings, home: &Path) -> (PathBuf, &'static str, Option<String>) {
+    if macos {
+        return (home.join(SUPPORT).join("run"), "ABIDE_HOME", None);
     }
     let given = absolute(from.runtime_dir.as_ref());
     if let Some(dir) = given.as_ref().filter(|dir| dirs::is_private_dir(dir)) {
@@ -364,6 +382,24 @@ mod tests {
         let (paths, _) = derive(&from);
         assert_eq!(paths.state, Path::new("/s/abide"));
         assert_eq!(paths.config, Path::new("/home/u/.config/abide"));
+    }
+
+    #[test]
+    fn on_macos_everything_is_in_the_library_and_no_runtime_folder_is_asked_for() {
+        let mut from = surroundings(Path::new("/Users/u"));
+        from.runtime_dir = Some("/run/user/1".into());
+        let (paths, warning) = Paths::derive_on(true, &from).expect("found");
+        let support = Path::new("/Users/u/Library/Application Support/abide");
+        assert_eq!(
+            (&paths.runtime, &paths.state, &paths.config),
+            (&support.join("run"), &support.join("state"), &support.join("config"))
+        );
+        assert_eq!(paths.log(), Path::new("/Users/u/Library/Logs/abide/abided.log"));
+        assert_eq!((paths.environment(), warning), (Vec::new(), None), "found again without any variable");
+        from.state_home = Some("/big".into());
+        let (paths, _) = Paths::derive_on(true, &from).expect("found");
+        assert_eq!(paths.log(), Path::new("/big/abide/abided.log"));
+        assert_eq!(paths.environment(), [("XDG_STATE_HOME", PathBuf::from("/big"))]);
     }
 
     #[test]

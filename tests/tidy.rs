@@ -280,8 +280,9 @@ fn nothing_but_its_own_dependencies_reaches_the_host() {
     let manifest = std::fs::read_to_string(source().join("Cargo.toml")).expect("Cargo.toml");
     let manifest: toml::Table = manifest.parse().expect("TOML");
     let mut dependencies: BTreeSet<String> = BTreeSet::new();
-    let tables = [Some(&manifest), manifest["target"]["cfg(target_os = \"linux\")"].as_table()];
-    for table in tables.into_iter().flatten() {
+    let systems = manifest["target"].as_table().expect("a table").values();
+    let tables = systems.map(|system| system.as_table().expect("a table")).chain([&manifest]);
+    for table in tables {
         dependencies.extend(table["dependencies"].as_table().expect("a table").keys().cloned());
     }
     let text = std::fs::read_to_string(source().join("Cargo.toml")).expect("Cargo.toml");

@@ -3,6 +3,7 @@
 //! Either way the supervisor holds the daemon lock, so that there is one. A socket of our own appears under its name
 //! only when it accepts, and its name is removed only while it still leads to this socket.
 
+use super::launchd::{activation, agent::SOCKET_NAME};
 use crate::paths::Paths;
 use crate::sys::dirs::{self, DirError, Lock, SocketName};
 use crate::sys::spawn;
@@ -41,8 +42,8 @@ pub enum ListenError {
     Dir(#[from] DirError),
     /// What the service manager handed over is not our socket.
     #[error(
-        "the service manager handed over {what}, where the socket {expected} belongs: compare ListenStream= of \
-         abide.socket with `abide daemon status`",
+        "the service manager handed over {what}, where the socket {expected} belongs: compare the socket's path in what \
+         is installed (abide.socket, or local.abide.plist) with `abide daemon status`",
         expected = .expected.display()
     )]
     Inherited {
@@ -139,6 +140,13 @@ fn daemon_lock(paths: &Paths) -> Result<Lock, ListenError> {
 
 /// The socket that the service manager handed over, checked, or none. Afterwards no variable speaks of it.
 fn inherited(expected: &Path) -> Result<Option<UnixListener>, ListenError> {
+    let wrong = |what: String| ListenError::Inherited { what, expected: expected.into() };
+    if let Some(mut sockets) = activation::handed_over(SOCKET_NAME).map_err(wrong)? {
+        let one = if sockets.len() == 1 { sockets.pop() } else { None };
+        let socket = UnixListener::from(one.ok_or_else(|| wrong(format!("{} descriptors", sockets.len())))?);
+        check(&socket, expected).map_err(wrong)?;
+        return Ok(Some(socket));
+    }
     // `listenfd` takes descriptors for its own where LISTEN_PID is missing; such variables were meant for somebody else.
     let for_us = std::env::var("LISTEN_PID").is_ok_and(|pid| pid.parse() == Ok(std::process::id()))
         && std::env::var_os("LISTEN_FDS_FIRST_FD").is_none();
@@ -148,7 +156,6 @@ fn inherited(expected: &Path) -> Result<Option<UnixListener>, ListenError> {
     }
     let mut handed = ListenFd::from_env();
     spawn::forget_variables(&ACTIVATION);
-    let wrong = |what: String| ListenError::Inherited { what, expected: expected.into() };
     match handed.len() {
         0 => return Ok(None),
         1 => {}

@@ -6,15 +6,16 @@
 //! A port promises what every adapter honours: a host that was launched is in no process group, session or control group
 //! whose end comes with the supervisor's, is told nothing but its id and where the folders are, and leaves no zombie.
 //!
-//! | | systemd | standalone |
+//! | | systemd | launchd, standalone |
 //! |---|---|---|
 //! | a host is | a transient service of its own in `abide.slice` | a process in a session of its own |
 //! | it survives | the supervisor's stop, restart, crash; the removal of every file | the same |
 //! | it is accounted | by its control group | not at all |
 //!
-//! Under launchd a host is placed as in `standalone`, since launchd ends a job's process group only.
+//! launchd ends a job's process group only, and not even that of a job which asks for it.
 
 pub mod install;
+pub mod launchd;
 pub mod listener;
 pub mod logind;
 pub mod notify;
@@ -45,6 +46,8 @@ pub enum Manager {
     /// `systemd --user`.
     #[cfg(target_os = "linux")]
     Systemd(systemd::Systemd),
+    /// launchd, which starts the supervisor and leaves hosts alone.
+    Launchd(launchd::Launchd),
     /// Nobody: hosts are processes in sessions of their own.
     Standalone,
 }
@@ -106,30 +109,20 @@ pub enum Prepared {
 }
 
 impl Manager {
-    /// Looks who is there. `ABIDE_SERVICE=systemd|standalone` decides instead. Under `ABIDE_HOME` the answer is
+    /// Looks who is there. `ABIDE_SERVICE=systemd|launchd|standalone` decides instead. Under `ABIDE_HOME` the answer is
     /// standalone unless that variable says otherwise: such a home is meant to stand by itself.
     pub fn detect(paths: &Paths) -> Self {
         Self::detect_in(paths, &Surroundings::of_this_process())
     }
 
-    #[cfg(target_os = "linux")]
     pub(crate) fn detect_in(paths: &Paths, surroundings: &Surroundings) -> Self {
         let wanted = match surroundings.service.as_deref().and_then(|wanted| wanted.to_str()) {
-            Some("systemd") => true,
+            Some(wanted) if wanted == NATIVE => true,
             Some("standalone") => false,
             Some(_) | None => paths.home.is_none(),
         };
-        match Paths::manager_runtime(surroundings) {
-            Some(runtime) if wanted && systemd::is_reachable(&runtime) => {
-                Self::Systemd(systemd::Systemd::new(runtime, paths.tag()))
-            }
-            Some(_) | None => Self::Standalone,
-        }
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    pub(crate) fn detect_in(_paths: &Paths, _surroundings: &Surroundings) -> Self {
-        Self::Standalone
+        let found = if wanted { native(paths, surroundings) } else { None };
+        found.unwrap_or(Self::Standalone)
     }
 
     /// For people.
@@ -137,6 +130,7 @@ impl Manager {
         match self {
             #[cfg(target_os = "linux")]
             Self::Systemd(_) => "systemd",
+            Self::Launchd(_) => "launchd",
             Self::Standalone => "standalone",
         }
     }
@@ -149,7 +143,9 @@ impl Manager {
         match self {
             #[cfg(target_os = "linux")]
             Self::Systemd(_) => Ok(Prepared::Nothing),
-            Self::Standalone => standalone::prepare(paths, id).await.map(Prepared::Waiting),
+            Self::Launchd(_) | Self::Standalone => {
+                standalone::prepare(paths, id).await.map(Prepared::Waiting)
+            }
         }
     }
 
@@ -173,7 +169,7 @@ impl Manager {
         match self {
             #[cfg(target_os = "linux")]
             Self::Systemd(systemd) => systemd.launch(paths, id).await,
-            Self::Standalone => standalone::prepare(paths, id).await?.open(),
+            Self::Launchd(_) | Self::Standalone => standalone::prepare(paths, id).await?.open(),
         }
     }
 
@@ -185,7 +181,36 @@ impl Manager {
         match self {
             #[cfg(target_os = "linux")]
             Self::Systemd(systemd) => systemd.stop(id, force).await,
-            Self::Standalone => standalone::stop(id, pid, force),
+            Self::Launchd(_) | Self::Standalone => standalone::stop(id, pid, force),
         }
     }
+
+    /// How long a supervisor has to live at least, so that its manager starts the next one without a delay.
+    pub fn shortest_life(&self) -> Duration {
+        match self {
+            #[cfg(target_os = "linux")]
+            Self::Systemd(_) => Duration::ZERO,
+            Self::Launchd(_) => launchd::agent::THROTTLE,
+            Self::Standalone => Duration::ZERO,
+        }
+    }
+}
+
+/// The manager that this system has, if it has one.
+#[cfg(target_os = "linux")]
+const NATIVE: &str = "systemd";
+#[cfg(not(target_os = "linux"))]
+const NATIVE: &str = "launchd";
+
+#[cfg(target_os = "linux")]
+fn native(paths: &Paths, surroundings: &Surroundings) -> Option<Manager> {
+    let runtime = Paths::manager_runtime(surroundings).filter(|runtime| systemd::is_reachable(runtime))?;
+    Some(Manager::Systemd(systemd::Systemd::new(runtime, paths.tag())))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn native(_paths: &Paths, surroundings: &Surroundings) -> Option<Manager> {
+    let program = std::path::Path::new(launchd::LAUNCHCTL);
+    let launchctl = program.exists().then(|| launchd::launchctl::Launchctl::new(program))?;
+    launchd::Launchd::new(surroundings, launchctl).map(Manager::Launchd)
 }

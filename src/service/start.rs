@@ -3,11 +3,13 @@
 //! The ladder:
 //! 1. `abide.socket` is installed: the manager owns the socket, so that nothing here touches it; the unit is started. A
 //!    refused socket of a manager looks exactly like a stale one.
-//! 2. A manager runs and nothing is installed: the supervisor becomes a transient service, which binds its own socket.
-//! 3. No manager: the supervisor becomes a detached process.
+//! 2. The agent of launchd is loaded: launchd is told to listen anew.
+//! 3. systemd runs and nothing is installed: the supervisor becomes a transient service, which binds its own socket.
+//! 4. Neither: the supervisor becomes a detached process.
 //!
-//! The last two happen under one lock: probe, start, wait until it is ready. Of many clients one starts it.
+//! All but the first happen under one lock: probe, start, wait until it is ready. Of many clients one starts it.
 
+use super::launchd::launchctl::Complaint;
 use super::program::{self, ProgramError};
 use super::{Manager, notify, standalone};
 use crate::paths::{PathError, Paths};
@@ -62,6 +64,9 @@ pub enum StartError {
     /// It is there and has said nothing.
     #[error("the supervisor is not ready after {} s; see {log}", PATIENCE.as_secs(), log = .0.display())]
     Silent(PathBuf),
+    /// launchd could not be told to listen again.
+    #[error("launchd does not listen for the supervisor, and could not be told to: {0}")]
+    Launchd(#[source] Complaint),
     /// The service manager could not start it.
     #[error("systemd could not start {unit}: {message}; see journalctl --user -u {unit}")]
     Manager {
@@ -110,6 +115,11 @@ pub fn ensure_running(paths: &Paths) -> Result<Started, StartError> {
     match &manager {
         #[cfg(target_os = "linux")]
         Manager::Systemd(systemd) => under_systemd::start_on_demand(systemd, paths),
+        Manager::Launchd(launchd) => match launchd.mend(paths) {
+            Ok(true) => Ok(Started::Socket),
+            Ok(false) => start_detached(paths),
+            Err(complaint) => Err(StartError::Launchd(complaint)),
+        },
         Manager::Standalone => start_detached(paths),
     }
 }

@@ -35,7 +35,7 @@ impl Systemctl {
     }
 
     /// With the programs of this folder.
-    #[cfg(test)]
+    #[cfg(all(test, target_os = "linux"))]
     pub(crate) fn in_folder(runtime: &Path, folder: &Path) -> Self {
         Self { runtime: runtime.into(), folder: Some(folder.into()) }
     }

@@ -29,9 +29,9 @@ const TEMPLATES: [(&str, &str); 4] = [
 /// Drop-in that tells the supervisor of folders that its manager does not know of.
 pub const FOLDERS: &str = "abide.service.d/10-folders.conf";
 
-/// A path cannot be written into a unit.
+/// A path cannot be written into a unit, or a property list.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} cannot be written into a unit file: it is not UTF-8, or has control characters")]
+#[error("{0:?} cannot be written into a service's file: it is not UTF-8, or has control characters")]
 pub struct Unwritable(pub std::path::PathBuf);
 
 /// Name of a session's unit. The drop-ins of `abide-session-.service.d` apply to each.

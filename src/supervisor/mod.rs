@@ -202,8 +202,10 @@ async fn run(
     }
     let store = Store::open(&paths).map_err(|e| text(&e))?;
     let roster::Loaded { mut records, without_folder, messages } = store.load();
+    let manager = Manager::detect(&paths);
+    let shortest_life = u64::try_from(manager.shortest_life().as_millis()).unwrap_or(u64::MAX);
     let fleet_settings = fleet::Settings {
-        idle_exit_ms: settings.idle_exit_ms,
+        idle_exit_ms: settings.idle_exit_ms.max(shortest_life),
         stop_grace_ms: settings.stop_grace_ms,
         pid: std::process::id(),
         ..fleet::Settings::default()
@@ -215,7 +217,6 @@ async fn run(
     for message in messages {
         tracing::warn!("{message}");
     }
-    let manager = Manager::detect(&paths);
     tracing::info!(manager = manager.name(), sessions = records.len(), "records are read");
     let writer = writer::Writer::start(store.clone(), &records, orders.clone(), inputs.clone())
         .map_err(|e| text(&e))?;

@@ -2,9 +2,11 @@
 //!
 //! | Tests | Where |
 //! |---|---|
+//! | `launchd::` | here, as far as its property lists can be judged without a Mac |
 //! | `standalone::` | here |
 //! | `systemd::` | each in a user manager of its own (shown as ignored here) |
 
+mod launchd;
 mod standalone;
 mod systemd;
 

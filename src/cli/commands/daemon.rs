@@ -106,11 +106,17 @@ fn presence(cx: &Cx) -> Presence {
     let socket = cx.paths.control_socket();
     if locks::is_held(&cx.paths.daemon_lock()) {
         Presence::Running
-    } else if locks::is_listening(&socket) {
+    } else if locks::is_listening(&socket) || launchd_listens(cx) {
         Presence::Sleeping
     } else {
         Presence::Absent
     }
+}
+
+/// launchd's sockets cannot be looked at. Where it cannot be asked either, nobody is assumed to listen.
+fn launchd_listens(cx: &Cx) -> bool {
+    let Manager::Launchd(launchd) = Manager::detect(&cx.paths) else { return false };
+    launchd.listens(&cx.paths).unwrap_or(false)
 }
 
 #[derive(Serialize)]
@@ -220,7 +226,7 @@ fn stop(cx: &mut Cx) -> Result<(), CliError> {
 
 fn logs(cx: &Cx, args: &LogsArgs) -> Result<(), CliError> {
     let lines = args.lines.to_string();
-    let error = if matches!(Manager::detect(&cx.paths), Manager::Standalone) {
+    let error = if matches!(Manager::detect(&cx.paths), Manager::Standalone | Manager::Launchd(_)) {
         let file = cx.paths.log();
         if !file.exists() {
             return Err(CliError::failed(format!("there is no log yet: {} does not exist", file.display()))

@@ -8,7 +8,7 @@ use crate::paths::Paths;
 use crate::service::install::{self, InstallError, Plan, Supervisor};
 use std::io::IsTerminal;
 
-/// Install the supervisor as a service of your user manager (systemd).
+/// Install the supervisor as a service of your user manager (systemd, launchd).
 ///
 /// abide works without: its first command starts what it needs. Installed, the service manager listens for it, starts
 /// it at the first call, restarts it, and shows it beside your other services. Nothing is enabled for other users, and

@@ -1,14 +1,12 @@
-//! Looking at what is there, and planning by it.
+//! Under systemd: looking at what is there, and planning by it.
 
-use super::{InstallError, Plan, Step};
-use crate::paths::{Paths, Surroundings};
+use super::{InstallError, Plan, Step, read};
+use crate::paths::Paths;
 use crate::service::logind::Logind;
+use crate::service::start;
 use crate::service::systemctl::Systemctl;
 use crate::service::unit::{self, FOLDERS, MARK, SERVICE, SOCKET};
-use crate::service::{Manager, program, start};
-use nix::unistd::geteuid;
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 
 /// Where a plan is about.
@@ -26,54 +24,7 @@ pub(super) struct Place {
     environment: BTreeMap<String, String>,
 }
 
-/// Plans to install the units. `linger`: whether the user wishes to linger; without a wish nothing is changed about it.
-///
-/// # Errors
-/// [`InstallError`]: it cannot or must not be done here.
-pub fn install(paths: &Paths, linger: Option<bool>) -> Result<Plan, InstallError> {
-    let place = Place::find(paths)?;
-    let program = program::find_lasting("abided")?;
-    place.plan_install(&program, linger)
-}
-
-/// Plans to take away what [`install`] did. Lingering is taken away where that is wished, and [`install`] turned it on.
-///
-/// # Errors
-/// [`InstallError`]: it cannot or must not be done here.
-pub fn uninstall(paths: &Paths, linger: Option<bool>) -> Result<Plan, InstallError> {
-    Place::find(paths)?.plan_uninstall(linger)
-}
-
-/// The user's name, where lingering would make a difference that it does not make yet: a user manager that ends with the
-/// last logout.
-///
-/// # Errors
-/// [`InstallError`]: nothing can be installed here.
-pub fn could_linger(paths: &Paths) -> Result<Option<String>, InstallError> {
-    let logind = Place::find(paths)?.logind;
-    Ok(logind.filter(|logind| !logind.lingers()).map(|logind| logind.user().to_owned()))
-}
-
 impl Place {
-    fn find(paths: &Paths) -> Result<Self, InstallError> {
-        if geteuid().is_root() && std::env::var("SUDO_UID").is_ok_and(|uid| uid != "0") {
-            return Err(InstallError::Sudo);
-        }
-        if paths.home.is_some() {
-            return Err(InstallError::Home);
-        }
-        let surroundings = Surroundings::of_this_process();
-        match Manager::detect_in(paths, &surroundings) {
-            #[cfg(target_os = "linux")]
-            Manager::Systemd(systemd) => {
-                let systemctl = Systemctl::new(systemd.runtime());
-                let logind = Logind::of_this_user(&systemctl);
-                Self::at(paths, systemctl, logind)
-            }
-            Manager::Standalone => Err(InstallError::NoManager),
-        }
-    }
-
     pub(super) fn at(
         paths: &Paths,
         systemctl: Systemctl,
@@ -145,7 +96,7 @@ impl Place {
             steps.push(Step::Systemctl(vec!["stop", SERVICE]));
         }
         steps.extend(self.lingering(linger));
-        Ok(Plan { steps, at: self })
+        Ok(self.plan(steps))
     }
 
     /// The files that are to change. Where a package brought the units, ours would only hide them.
@@ -209,7 +160,7 @@ impl Place {
         if !in_use && files.is_empty() {
             steps.push(Step::Note("nothing is installed".into()));
             steps.extend(self.lingering_after(linger));
-            return Ok(Plan { steps, at: self });
+            return Ok(self.plan(steps));
         }
         if loaded {
             steps.push(Step::Systemctl(vec!["disable", "--now", SOCKET]));
@@ -231,7 +182,11 @@ impl Place {
         }
         steps.extend(self.lingering_after(linger));
         steps.push(Step::Note("sessions run on; the next command starts a supervisor on demand".into()));
-        Ok(Plan { steps, at: self })
+        Ok(self.plan(steps))
+    }
+
+    fn plan(self, steps: Vec<Step>) -> Plan {
+        Plan { steps, paths: self.paths, systemctl: Some(self.systemctl), logind: self.logind }
     }
 
     /// What an installation does about lingering: nothing that was not asked for, and nothing of somebody else's.
@@ -277,14 +232,6 @@ impl Place {
 
 fn ask_folders(folders: &[&Path]) -> String {
     folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(" ")
-}
-
-fn read(path: &Path) -> Result<Option<String>, InstallError> {
-    match std::fs::read(path) {
-        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(InstallError::File { doing: "read", path: path.into(), source }),
-    }
 }
 
 fn ask(systemctl: &Systemctl, arguments: &[&str]) -> Result<String, InstallError> {

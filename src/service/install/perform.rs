@@ -1,9 +1,11 @@
 //! Doing what was planned.
 
-use super::{InstallError, Plan, Step, Supervisor};
+use super::{InstallError, Job, Plan, Step, Supervisor};
+use crate::service::launchd::launchctl::Launchctl;
 use crate::service::{start, unit};
 use crate::sys::dirs::Lock;
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -20,7 +22,7 @@ impl Plan {
         supervisor: &dyn Supervisor,
         mut say: impl FnMut(&Step),
     ) -> Result<(), InstallError> {
-        let paths = &self.at.paths;
+        let paths = &self.paths;
         paths.prepare()?;
         let path = paths.start_lock();
         // Until all is in place no command may start a supervisor by its own means.
@@ -44,18 +46,20 @@ impl Plan {
                 done => done.map_err(|e| failed("remove", path, e)),
             },
             Step::RemoveSocket(path) => {
-                if start::answers(&self.at.paths) {
+                if start::answers(&self.paths) {
                     return Ok(());
                 }
                 gone(std::fs::remove_file(path)).map_err(|e| failed("remove", path, e))
             }
             Step::Systemctl(arguments) => self
-                .at
                 .systemctl
+                .as_ref()
+                .ok_or(InstallError::NoManager)?
                 .run(arguments)
                 .map_err(|complaint| InstallError::Systemctl { command: arguments.join(" "), complaint }),
+            Step::Launchctl(launchctl, job) => tell(launchctl, job),
             Step::TakeOver => self.take_over(supervisor),
-            Step::Verify => supervisor.greet().map(drop).map_err(InstallError::Silent),
+            Step::Verify => supervisor.greet().map(drop).map_err(|message| self.silent(message)),
             Step::Linger { on, user } => self.linger(*on, user),
             Step::Note(_) => Ok(()),
         }
@@ -64,9 +68,9 @@ impl Plan {
     /// Whoever turned lingering on is remembered, since only that may be undone.
     fn linger(&self, on: bool, user: &str) -> Result<(), InstallError> {
         let failed = |why| InstallError::Linger { on, user: user.to_owned(), why };
-        let logind = self.at.logind.as_ref().ok_or_else(|| failed("there is no logind".into()))?;
+        let logind = self.logind.as_ref().ok_or_else(|| failed("there is no logind".into()))?;
         logind.set_lingering(on).map_err(failed)?;
-        let path = self.at.paths.lingering();
+        let path = self.paths.lingering();
         if on {
             let text =
                 "`abide install` turned lingering on; `abide uninstall --linger no` turns it off again.\n";
@@ -80,23 +84,39 @@ impl Plan {
         }
     }
 
+    fn silent(&self, message: String) -> InstallError {
+        let log = match self.systemctl {
+            Some(_) => "journalctl --user -u abide.service".to_owned(),
+            None => self.paths.logs().display().to_string(),
+        };
+        InstallError::Silent { message, log }
+    }
+
     /// The supervisor that runs holds the daemon lock until it is gone.
     fn take_over(&self, supervisor: &dyn Supervisor) -> Result<(), InstallError> {
         if let Err(message) = supervisor.leave() {
             // One that does not understand us may still obey the manager that runs it.
+            let systemctl = self.systemctl.as_ref().ok_or_else(|| InstallError::Stays(message.clone()))?;
             let unit = unit::on_demand(None);
-            self.at
-                .systemctl
+            systemctl
                 .run(&["stop", &unit])
                 .map_err(|complaint| InstallError::Stays(format!("{message}; {complaint}")))?;
         }
-        let path = self.at.paths.daemon_lock();
+        let path = self.paths.daemon_lock();
         match Lock::acquire(&path, PATIENCE) {
             Ok(Some(_)) => Ok(()),
             Ok(None) => Err(InstallError::Stays("it still runs".into())),
             Err(source) => Err(InstallError::File { doing: "lock", path, source }),
         }
     }
+}
+
+fn tell(launchctl: &Launchctl, job: &Job) -> Result<(), InstallError> {
+    Ok(match job {
+        Job::Enable(domain, label) => launchctl.enable(*domain, label),
+        Job::Bootstrap(domain, label, file) => launchctl.bootstrap(*domain, label, file),
+        Job::Bootout(domain, label) => launchctl.bootout(*domain, label),
+    }?)
 }
 
 /// What is gone already needs no removing.
@@ -114,6 +134,8 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
     let temporary = path.with_extension(format!("{}.new", std::process::id()));
     let written = std::fs::File::create(&temporary).and_then(|mut file| {
         file.write_all(text.as_bytes())?;
+        // Whatever the umask: launchd refuses what others may write.
+        file.set_permissions(std::fs::Permissions::from_mode(0o644))?;
         file.sync_all()
     });
     written.and_then(|()| std::fs::rename(&temporary, path)).inspect_err(|_| {
