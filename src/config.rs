@@ -5,6 +5,8 @@
 //! | `agent` | name | `claude` | profile of `abide run "prompt"` |
 //! | `detach_key` | one or two keys, `ctrl-\ d` | `ctrl-\ d` | ends an attachment, never the session |
 //! | `idle_exit` | duration | `30s` | how long the supervisor stays with nothing to do |
+//! | `restart` | `never`, `manual`, `auto` | `manual` | what becomes of an agent's session that a reboot or a logout ended |
+//! | `restart_within` | duration | `24h` | `auto` leaves alone what was last seen alive longer ago |
 //! | `stop_grace` | duration | `5s` | from the polite signals to SIGKILL |
 //! | `scrollback` | lines | `10000` | lines that an attach replays at most |
 //! | `log_keep` | size, at least 16MiB | `16MiB` | output kept of each session |
@@ -14,6 +16,7 @@
 //! reported and the default stands, and a key that this build does not know is reported and left alone, since a later
 //! build may have written it.
 
+use crate::core::record::Restart;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -26,6 +29,10 @@ pub struct Settings {
     pub detach_key: DetachKey,
     /// Milliseconds without sessions and clients after which the supervisor leaves.
     pub idle_exit_ms: u64,
+    /// What becomes of an agent's session that the machine or the service manager took along.
+    pub restart: Restart,
+    /// Milliseconds: what was last seen alive longer ago is not restarted by itself.
+    pub restart_within_ms: u64,
     /// Milliseconds from the polite signals to SIGKILL.
     pub stop_grace_ms: u32,
     /// Lines of scrollback that an attach replays at most.
@@ -43,6 +50,8 @@ impl Default for Settings {
             agent: "claude".into(),
             detach_key: DetachKey::default(),
             idle_exit_ms: 30_000,
+            restart: Restart::Manual,
+            restart_within_ms: 86_400_000,
             stop_grace_ms: 5_000,
             scrollback: 10_000,
             log_keep: LOG_KEEP_MIN,
@@ -115,6 +124,11 @@ impl Settings {
                 self.detach_key = keys.ok_or("one or two keys, like \"ctrl-\\\\ d\" or \"ctrl-]\"")?;
             }
             "idle_exit" => self.idle_exit_ms = duration(value)?,
+            "restart" => {
+                let policy = value.as_str().and_then(parse_restart);
+                self.restart = policy.ok_or("\"never\", \"manual\" or \"auto\"")?;
+            }
+            "restart_within" => self.restart_within_ms = duration(value)?,
             "stop_grace" => {
                 self.stop_grace_ms =
                     u32::try_from(duration(value)?).map_err(|_| "a duration of at most 49d".to_owned())?;
@@ -133,6 +147,16 @@ impl Settings {
             _ => return Ok(false),
         }
         Ok(true)
+    }
+}
+
+/// `never`, `manual`, `auto`.
+fn parse_restart(text: &str) -> Option<Restart> {
+    match text {
+        "never" => Some(Restart::Never),
+        "manual" => Some(Restart::Manual),
+        "auto" => Some(Restart::Auto),
+        _ => None,
     }
 }
 
@@ -286,12 +310,15 @@ mod tests {
 
     #[test]
     fn every_key_is_read() {
-        let text = "agent = 'codex'\ndetach_key = 'ctrl-]'\nidle_exit = '2m'\nstop_grace = '250ms'\n\
+        let text = "agent = 'codex'\ndetach_key = 'ctrl-]'\nidle_exit = '2m'\nrestart = 'auto'\n\
+                    restart_within = '2d'\nstop_grace = '250ms'\n\
                     scrollback = 500\nlog_keep = '1GiB'\n";
         let expected = Settings {
             agent: "codex".into(),
             detach_key: DetachKey { first: Key { ctrl: true, char: ']' }, second: None },
             idle_exit_ms: 120_000,
+            restart: Restart::Auto,
+            restart_within_ms: 172_800_000,
             stop_grace_ms: 250,
             scrollback: 500,
             log_keep: 1 << 30,

@@ -976,7 +976,7 @@ _abide() {
             return 0
             ;;
         abide__subcmd__run)
-            opts="-n -h --name --agent --cwd --env --env-file --pin --attach --json --help"
+            opts="-n -h --name --agent --cwd --env --env-file --pin --restart --attach --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1018,6 +1018,10 @@ _abide() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o filenames
                     fi
+                    return 0
+                    ;;
+                --restart)
+                    COMPREPLY=($(compgen -W "never manual auto" -- "${cur}"))
                     return 0
                     ;;
                 *)

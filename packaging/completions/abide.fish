@@ -58,6 +58,9 @@ complete -c abide -n "__fish_abide_using_subcommand run" -l agent -d 'The agent\
 complete -c abide -n "__fish_abide_using_subcommand run" -l cwd -d 'Working directory [default: this one]' -r -f -a "(__fish_complete_directories)"
 complete -c abide -n "__fish_abide_using_subcommand run" -l env -d 'Pass this variable on, even where it would be left out; its value is this shell\'s' -r
 complete -c abide -n "__fish_abide_using_subcommand run" -l env-file -d 'Set the variables of this file: a NAME=value a line, # for comments' -r -F
+complete -c abide -n "__fish_abide_using_subcommand run" -l restart -d 'What becomes of it when the machine, or your last login, ends [default: `restart` of the settings, manual]' -r -f -a "never\t''
+manual\t''
+auto\t''"
 complete -c abide -n "__fish_abide_using_subcommand run" -l pin -d 'Keep it running, however long it is idle'
 complete -c abide -n "__fish_abide_using_subcommand run" -l attach -d 'Attach to it at once'
 complete -c abide -n "__fish_abide_using_subcommand run" -l json -d 'Print the session as JSON: one object as in `abide ls --json`'

@@ -5,6 +5,8 @@
 //! start = ["--session-id", "{uuid}"]      # arguments of the first start
 //! prompt = ["--", "{prompt}"]             # added to them where there is a prompt
 //! resume = ["--resume", "{uuid}"]         # arguments of a respawn; none: it starts anew, without the prompt
+//! unguarded = ["--yolo", "--mode none"]   # arguments that skip its permission checks
+//! needs = ["TOOL_API_KEY", "TOOL_*"]      # variables that, where it had them, it is not restarted without by itself
 //! [env]                                   # set for the session
 //! CLAUDE_CODE_DISABLE_AGENT_VIEW = "1"
 //! ```
@@ -28,6 +30,8 @@ pub struct Profile {
     start: Vec<String>,
     prompt: Vec<String>,
     resume: Vec<String>,
+    unguarded: Vec<String>,
+    needs: Vec<String>,
     /// What is set in the session's environment.
     pub env: Vec<(String, String)>,
 }
@@ -42,6 +46,10 @@ struct File {
     prompt: Vec<String>,
     #[serde(default)]
     resume: Vec<String>,
+    #[serde(default)]
+    unguarded: Vec<String>,
+    #[serde(default)]
+    needs: Vec<String>,
     #[serde(default)]
     env: BTreeMap<String, String>,
 }
@@ -97,6 +105,8 @@ impl Profile {
             start: file.start,
             prompt: file.prompt,
             resume: file.resume,
+            unguarded: file.unguarded,
+            needs: file.needs,
             env: file.env.into_iter().collect(),
         })
     }
@@ -134,7 +144,21 @@ impl Profile {
             session_id: preset.then(|| uuid.to_owned()),
             name_hint: prompt.unwrap_or(&self.name).to_owned(),
             intent: prompt.unwrap_or_default().to_owned(),
+            resumes: self.resumes(),
+            unguarded: self.unguarded(extra).unwrap_or_default(),
+            needs: self.needs.clone(),
         }
+    }
+
+    /// The argument among these, if any, by which the agent skips its permission checks. `--a b` also means `--a=b`.
+    fn unguarded(&self, arguments: &[Text]) -> Option<String> {
+        let found = |flag: &&String| {
+            let words: Vec<&[u8]> = flag.split(' ').map(str::as_bytes).collect();
+            let joined = flag.replacen(' ', "=", 1);
+            arguments.windows(words.len()).any(|given| given.iter().map(|g| g.0.as_slice()).eq(words.clone()))
+                || arguments.iter().any(|given| given.0 == joined.as_bytes())
+        };
+        self.unguarded.iter().find(found).cloned()
     }
 }
 
@@ -142,7 +166,16 @@ impl Profile {
 pub fn plain(argv: &[Text]) -> Plan {
     let program = argv.first().map(ToString::to_string).unwrap_or_default();
     let name = program.rsplit('/').next().unwrap_or_default().to_owned();
-    Plan { argv: argv.to_vec(), name_hint: name, ..Plan::default() }
+    let profiles = BUILT_IN.iter().filter_map(|(name, text)| Profile::parse(name, text).ok());
+    // Also where a shell or another program is given the agent's command line.
+    let unguarded = profiles
+        .filter_map(|profile| {
+            let said = |text: &Text, flag: &str| text.to_string().contains(flag);
+            let inside = |flag: &&String| argv.iter().any(|arg| said(arg, flag));
+            profile.unguarded(argv).or_else(|| profile.unguarded.iter().find(inside).cloned())
+        })
+        .next();
+    Plan { argv: argv.to_vec(), name_hint: name, unguarded: unguarded.unwrap_or_default(), ..Plan::default() }
 }
 
 #[cfg(test)]
@@ -190,6 +223,20 @@ mod tests {
         let plan = profile.plan(Some("a"), &[], "U");
         assert_eq!(plan.argv, texts(&["toy", "--ask=a"]));
         assert_eq!((plan.respawn_argv, plan.session_id), (texts(&["toy"]), None));
+    }
+
+    #[test]
+    fn arguments_that_skip_permission_checks_are_seen_however_they_are_written() {
+        let of = |args: &[&str]| claude().plan(Some("x"), &texts(args), "U").unguarded;
+        let flag = "--dangerously-skip-permissions";
+        assert_eq!(of(&["--model", "opus", flag]), flag);
+        assert_eq!(of(&["--permission-mode", "bypassPermissions"]), "--permission-mode bypassPermissions");
+        assert_eq!(of(&["--permission-mode=bypassPermissions"]), "--permission-mode bypassPermissions");
+        assert_eq!(of(&["--permission-mode", "plan", "bypassPermissions"]), "");
+        // A prompt that speaks of it is no argument.
+        assert_eq!(claude().plan(Some(flag), &[], "U").unguarded, "");
+        assert_eq!(plain(&texts(&["sh", "-c", &format!("cd x && claude {flag}")])).unguarded, flag);
+        assert_eq!(plain(&texts(&["claude", "-p", "hello"])).unguarded, "");
     }
 
     #[test]

@@ -22,7 +22,7 @@
 
 use super::text::{clean, fit};
 use crate::core::action::View;
-use crate::core::record::{Exit, Kind, NameSource, Origin, Record, SpawnedBy, State, Tempo};
+use crate::core::record::{Exit, Kind, NameSource, Origin, Record, Restart, SpawnedBy, State, Tempo};
 use crate::core::text::Text;
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
@@ -257,6 +257,11 @@ pub(crate) struct Details<'a> {
     /// Somebody who may type is attached.
     attended: bool,
     pinned: bool,
+    /// `never manual auto`.
+    restart: Restart,
+    /// When it is restarted by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    restart_at: Option<u64>,
     origin: Origin,
     spawned_by: &'a SpawnedBy,
     /// Counts its starts and stops.
@@ -328,6 +333,8 @@ impl<'a> From<&'a View> for Listed<'a> {
                 name_source: r.name_source,
                 attended: view.attended,
                 pinned: r.pinned,
+                restart: r.restart,
+                restart_at: (r.due_ms > 0).then_some(r.due_ms),
                 origin: r.origin,
                 spawned_by: &r.spawned_by,
                 generation: r.generation,

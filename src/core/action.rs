@@ -24,6 +24,12 @@ pub enum Action {
         /// The ticket whose environment it takes, where that brought one, else that of its last start order. The
         /// ticket's last reply never comes before this.
         environment: Option<Ticket>,
+        /// Nobody asked for this start: where no environment of it is kept, the service manager's has to do.
+        by_itself: bool,
+        /// Its last start order has a stand-in's environment: the ticket's is better.
+        renew: bool,
+        /// Names of the variables that it had at its dispatch: those that it will lack are told by `Lacking`.
+        had: Vec<String>,
     },
     /// End a session's process: by its host, and by the service manager where the host does not answer. `Exited` or
     /// `HostLost` of that generation follows, also where there was none.
@@ -74,7 +80,7 @@ pub struct Entry {
     #[serde(default)]
     pub name: String,
     /// `created started state stopped exited removed renamed pinned unpinned adopted lost attached detached alert
-    /// log-gap save-failed` and `supervisor-…`.
+    /// log-gap save-failed restart-due restart-refused environment` and `supervisor-…`.
     pub event: String,
     /// State after it.
     pub state: Option<State>,

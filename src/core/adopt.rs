@@ -11,23 +11,25 @@
 //! | was starting | an order that a host took | lost: it may have run, so it is not started again |
 //! | was starting | the order of an older start only | it never ran, and is started with that environment |
 //! | was starting | nothing | it never ran; a repetition of its dispatch starts it |
-//! | respawn under way | nothing alive | it is started, unless the machine was |
-//! | had a process, same era | nothing | its host was lost |
-//! | had a process, other era | nothing | parked if it can be resumed, else failed |
+//! | respawn under way | nothing alive | it is started, unless what it ran in has gone |
+//! | had a process | nothing, and [what it ran in](super::era) has gone | parked; see [`super::restart`] |
+//! | had a process | nothing else | its host was lost |
+//! | parked by the manager's end | nothing | the same, once |
 //! | removed | nothing alive | its files are removed |
 //!
 //! Whoever is adopted twice comes out the same: all that is done here follows from the record and from what is found.
 
 use super::action::Entry;
-use super::event::{Found, Remains};
+use super::era::Gone;
+use super::event::{Found, Here, Remains};
 use super::fleet::Fleet;
 use super::id::SessionId;
 use super::naming::unique;
 use super::record::{
-    Desired, Era, Exit, Host, Kind, NameSource, Origin, Record, SpawnedBy, State, Template, Tempo, Times,
+    Desired, Exit, Host, Kind, NameSource, Origin, Record, Restart, SpawnedBy, State, Template, Tempo, Times,
     VERSION,
 };
-use super::session::{HOST_LOST, NEVER_STARTED, Phase, REBOOT, Session};
+use super::session::{HOST_LOST, NEVER_STARTED, Phase, Session};
 use super::text::Text;
 
 /// What was found of one session.
@@ -37,6 +39,7 @@ struct Trace {
     ended: Vec<(u64, Exit)>,
     withdrawn: Vec<u64>,
     taken: Vec<u64>,
+    seen_ms: u64,
 }
 
 impl Fleet {
@@ -44,12 +47,12 @@ impl Fleet {
         &mut self,
         records: Vec<Record>,
         found: Vec<Found>,
-        era: Era,
+        here: Here,
         origin: Origin,
         last_event: u64,
         recent: Vec<Entry>,
     ) {
-        self.era = era;
+        self.here = here;
         self.origin = origin;
         self.started = self.now;
         self.last_event = recent.iter().map(|e| e.seq).fold(last_event, u64::max);
@@ -66,6 +69,7 @@ impl Fleet {
                 Remains::Ended(exit) => trace.ended.push((generation, exit)),
                 Remains::Withdrawn => trace.withdrawn.push(generation),
                 Remains::Taken => trace.taken.push(generation),
+                Remains::Seen(ms) => trace.seen_ms = trace.seen_ms.max(ms),
             }
         }
         self.journal(None, "supervisor-started", &format!("pid {}", self.settings.pid), "");
@@ -90,11 +94,10 @@ impl Fleet {
     }
 
     fn adopt_one(&mut self, id: SessionId, trace: Trace) {
-        let (now, era) = (self.now, self.era.clone());
+        let (now, here) = (self.now, self.here.clone());
         let Some(s) = self.touch(id) else { return };
         let start = s.record.start;
-        let same_era = s.record.era == era;
-        let resumable = !s.record.respawn_argv.is_empty();
+        let gone = Gone::since(&s.record, &here);
         if let Some((generation, host)) = trace.alive {
             if generation > s.record.generation {
                 s.record.generation = generation;
@@ -120,18 +123,32 @@ impl Fleet {
         }
         let pending = matches!(s.record.state, State::Queued | State::Starting);
         if s.record.host.is_none() && !pending && !s.respawning() {
+            match gone {
+                Some(gone) => self.reconsider(id, gone),
+                None => self.restart_planned(id),
+            }
             return;
         }
         if s.record.host.is_some() || pending {
             let exit = trace.ended.into_iter().find(|(generation, _)| *generation == start && start > 0);
-            if let Some((_, exit)) = exit {
+            if let Some((_, mut exit)) = exit {
+                let wanted = s.record.desired == Desired::Running;
+                let respawn = s.respawning();
+                if let Some(gone) = gone.filter(|_| wanted && (respawn || exit.cause == "terminated")) {
+                    // Who takes everything down ends hosts too, and what was to follow on them.
+                    exit.cause = gone.cause().into();
+                    exit.message = gone.message(&here);
+                }
                 s.end(now, exit);
-                if s.respawning() && !same_era {
-                    // Its environment went with the era: the user may resume it, but nothing does so by itself.
+                if respawn && gone.is_some() {
                     s.record.start = s.record.generation;
-                    s.record.state = if resumable { State::Parked } else { State::Failed };
+                    s.record.state = State::Parked;
+                    s.save_first();
                 }
                 self.journal_end(id);
+                if let Some(gone) = gone {
+                    self.reconsider(id, gone);
+                }
                 return;
             }
         }
@@ -140,21 +157,19 @@ impl Fleet {
             self.journal_end(id);
             return;
         }
-        if !same_era {
+        if let Some(gone) = gone {
             s.record.start = s.record.generation;
-            let reboot = "the machine was started anew since";
+            let seen_ms = trace.seen_ms.max(s.record.times.updated_ms).min(now.wall_ms);
             let exit = Exit {
-                cause: REBOOT.into(),
-                message: reboot.into(),
-                ended_ms: now.wall_ms,
+                cause: gone.cause().into(),
+                message: gone.message(&here),
+                ended_ms: seen_ms,
                 ..Exit::default()
             };
             // Whether it ran is not known either, where it was starting: its prompt is not delivered again.
             s.end(now, exit);
-            if !resumable {
-                s.record.state = State::Failed;
-            }
             self.journal_end(id);
+            self.reconsider(id, gone);
             return;
         }
         // An order that was kept or withdrawn has the environment that a start needs.
@@ -187,17 +202,21 @@ impl Fleet {
         };
         s.end(now, exit);
         self.journal_end(id);
+        self.restart_failed(id);
     }
 
     /// A live host of the present start.
     fn take_over(&mut self, id: SessionId, host: Host) {
-        let (now, era) = (self.now, self.era.clone());
+        let (now, here) = (self.now, self.here.clone());
         let Some(s) = self.touch(id) else { return };
-        let known = s.record.host.as_ref() == Some(&host) && s.record.era == era;
-        if !known {
+        let known = s.record.host.as_ref() == Some(&host) && s.record.era == here.era;
+        if known {
+            s.watch_health(now);
+        } else {
             let state = s.record.state;
             s.link(now, host);
-            s.record.era = era;
+            s.record.era = here.era;
+            s.record.manager = here.manager;
             if !matches!(
                 state,
                 State::Queued | State::Starting | State::Stopped | State::Failed | State::Parked
@@ -242,7 +261,16 @@ impl Fleet {
             request: String::new(),
             host: None,
             exit: None,
-            era: self.era.clone(),
+            era: self.here.era.clone(),
+            manager: self.here.manager,
+            restart: Restart::Manual,
+            resumes: false,
+            unguarded: String::new(),
+            needs: Vec::new(),
+            lacks: Vec::new(),
+            stand_in: false,
+            attempts: 0,
+            due_ms: 0,
             waiting_for: None,
             detail: String::new(),
             times: Times { created_ms: host.started_ms, ..Times::default() },

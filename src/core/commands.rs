@@ -8,8 +8,11 @@ use super::id::SessionId;
 use super::journal::by;
 use super::lifetime::state_names;
 use super::naming;
-use super::record::{Desired, Kind, NameSource, Record, SpawnedBy, State, Template, Tempo, Times, VERSION};
+use super::record::{
+    Desired, Kind, NameSource, Record, Restart, SpawnedBy, State, Template, Tempo, Times, VERSION,
+};
 use super::requests::{Goal, STATES, Waiter};
+use super::restart;
 use super::session::{Phase, Session};
 use super::text::Text;
 use std::collections::{BTreeMap, BTreeSet};
@@ -134,6 +137,18 @@ impl Fleet {
             kind: Kind::Bg,
             name,
             name_source,
+            restart: spec.restart.unwrap_or(match spec.agent {
+                Some(_) => self.settings.restart,
+                // A command that is run twice does everything twice: only where somebody said so for this one.
+                None => self.settings.restart.min(Restart::Manual),
+            }),
+            resumes: plan.resumes,
+            unguarded: plan.unguarded,
+            needs: restart::needed(&spec.env_names, &plan.needs, &spec.asked_for),
+            lacks: Vec::new(),
+            stand_in: false,
+            attempts: 0,
+            due_ms: 0,
             agent: spec.agent,
             respawn_flags: if plan.respawn_argv.is_empty() { Vec::new() } else { spec.argv },
             argv: plan.argv,
@@ -152,7 +167,8 @@ impl Fleet {
             request: spec.request,
             host: None,
             exit: None,
-            era: self.era.clone(),
+            era: self.here.era.clone(),
+            manager: self.here.manager,
             waiting_for: None,
             detail: String::new(),
             times: Times { created_ms: self.now.wall_ms, ..Times::default() },
@@ -264,6 +280,7 @@ impl Fleet {
             if s.record.desired == Desired::Running && (s.is_live() || resumable || s.respawning()) {
                 s.record.desired = Desired::Stopped;
                 s.record.generation += 1;
+                s.forget_restarts();
                 s.grace_ms = grace_ms;
                 s.by = by.to_owned();
                 s.environment = None;
@@ -306,6 +323,7 @@ impl Fleet {
             if !(s.record.desired == Desired::Running && (s.respawning() || under_way)) {
                 s.record.desired = Desired::Running;
                 s.record.generation += 1;
+                s.forget_restarts();
                 s.environment = Some(ticket);
                 s.by = by.to_owned();
                 s.save_first();
@@ -322,6 +340,7 @@ impl Fleet {
             let Some(s) = self.touch(*id) else { continue };
             s.record.desired = Desired::Removed;
             s.record.generation += 1;
+            s.forget_restarts();
             s.by = by.to_owned();
             s.environment = None;
             if s.phase == Phase::Stuck {

@@ -1,7 +1,7 @@
 //! Everything that can happen.
 
 use super::id::SessionId;
-use super::record::{Era, Exit, Host, Origin, Record, SpawnedBy};
+use super::record::{Era, Exit, Host, Instance, Origin, Record, Restart, SpawnedBy};
 use super::text::Text;
 use serde::{Deserialize, Serialize};
 
@@ -132,6 +132,12 @@ pub struct RunSpec {
     pub env_names: Vec<String>,
     /// Exempt from idle eviction from the start.
     pub pinned: bool,
+    /// What becomes of it after a reboot; none: as the settings say.
+    #[serde(default)]
+    pub restart: Option<Restart>,
+    /// Of `env_names`, those that the user named: it is not started without them by itself.
+    #[serde(default)]
+    pub asked_for: Vec<String>,
 }
 
 /// The commands of a session, made by the shell from a profile (or the plain command).
@@ -147,6 +153,25 @@ pub struct Plan {
     pub name_hint: String,
     /// For lists.
     pub intent: String,
+    /// `respawn_argv` resumes the very conversation.
+    pub resumes: bool,
+    /// The argument by which it skips its agent's permission checks; empty for none.
+    pub unguarded: String,
+    /// Variables that the agent cannot do without where it had them: names, or beginnings of names with a `*`.
+    pub needs: Vec<String>,
+}
+
+/// Where a supervisor finds itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Here {
+    /// Times of another are never compared with times of this one.
+    pub era: Era,
+    /// When the machine was started, wall clock, ms since the epoch; 0 where that is not known.
+    pub booted_ms: u64,
+    /// The user's service manager; none where there is none.
+    pub manager: Option<Instance>,
+    /// Names of the variables that a session gets which nobody starts.
+    pub env_names: Vec<String>,
 }
 
 /// A host found alive (or its remains) at the supervisor's start.
@@ -172,6 +197,8 @@ pub enum Remains {
     Withdrawn,
     /// The order of this generation was taken by a host, of which nothing else was found: it may have run.
     Taken,
+    /// Its last sign of life in its files: wall clock, ms since the epoch.
+    Seen(u64),
 }
 
 /// A host's report, as far as rules look at it.
@@ -216,8 +243,8 @@ pub enum Event {
         records: Vec<Record>,
         /// Hosts and exits that were found.
         found: Vec<Found>,
-        /// Now.
-        era: Era,
+        /// Where this supervisor is.
+        here: Here,
         /// How this supervisor was started.
         origin: Origin,
         /// Last number in the event journal.
@@ -276,6 +303,17 @@ pub enum Event {
         generation: u64,
         /// Its host.
         host: Host,
+    },
+    /// The environment of a start did not have all that the session had at its dispatch.
+    Lacking {
+        /// Whose.
+        id: SessionId,
+        /// Which start.
+        generation: u64,
+        /// The names of what it lacks; empty for none.
+        names: Vec<String>,
+        /// It is the service manager's environment.
+        stand_in: bool,
     },
     /// A watched host reported.
     Status {

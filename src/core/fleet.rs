@@ -5,9 +5,9 @@
 //! status line and the idle exit are looked at, which are about more than one.
 
 use super::action::{Action, Entry};
-use super::event::{Event, Now, Ticket};
+use super::event::{Event, Here, Now, Ticket};
 use super::id::SessionId;
-use super::record::{Era, Exit, Origin, State};
+use super::record::{Exit, Origin, Restart, State};
 use super::requests::{Request, Waiter};
 use super::session::{HOST_LOST, Phase, Session, Step};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -25,6 +25,10 @@ pub struct Settings {
     pub max_starting: usize,
     /// Entries of the event journal kept in memory.
     pub events_tail: usize,
+    /// What becomes of an agent's session after a reboot, where its dispatch does not say.
+    pub restart: Restart,
+    /// A session that was last known alive longer ago is not restarted by itself. Of the wall clock.
+    pub restart_within_ms: u64,
     /// Process id of this supervisor.
     pub pid: u32,
     /// Version of its program.
@@ -39,6 +43,8 @@ impl Default for Settings {
             stop_grace_ms: 5_000,
             max_starting: 16,
             events_tail: 5_000,
+            restart: Restart::Manual,
+            restart_within_ms: 86_400_000,
             pid: 0,
             version: crate::VERSION.into(),
         }
@@ -57,7 +63,7 @@ const STOP_AGAIN_MAX_MS: u64 = 300_000;
 pub struct Fleet {
     pub(super) settings: Settings,
     pub(super) now: Now,
-    pub(super) era: Era,
+    pub(super) here: Here,
     pub(super) origin: Origin,
     pub(super) started: Now,
     pub(super) sessions: BTreeMap<SessionId, Session>,
@@ -81,7 +87,7 @@ impl Fleet {
         Self {
             settings,
             now: Now::default(),
-            era: Era::default(),
+            here: Here::default(),
             origin: Origin::Transient,
             started: Now::default(),
             sessions: BTreeMap::new(),
@@ -105,8 +111,8 @@ impl Fleet {
         // The shell's clock never runs backwards; a deadline must not depend on that.
         self.now = Now { awake_ms: now.awake_ms.max(self.now.awake_ms), wall_ms: now.wall_ms };
         match event {
-            Event::Adopt { records, found, era, origin, last_event, recent } => {
-                self.adopt(records, found, era, origin, last_event, recent);
+            Event::Adopt { records, found, here, origin, last_event, recent } => {
+                self.adopt(records, found, here, origin, last_event, recent);
             }
             Event::Command { ticket, peer, command, draft } => self.command(ticket, &peer, command, draft),
             Event::Gone { ticket } => self.gone(ticket),
@@ -116,6 +122,9 @@ impl Fleet {
                 self.start_failed(id, generation, message, users_fault);
             }
             Event::Linked { id, generation, host } => self.linked(id, generation, host),
+            Event::Lacking { id, generation, names, stand_in } => {
+                self.lacks(id, generation, names, stand_in);
+            }
             Event::Status { id, generation, signals } => self.status(id, generation, signals),
             Event::Exited { id, generation, exit } => self.ended(id, generation, exit),
             Event::HostLost { id, generation } => {
@@ -159,7 +168,9 @@ impl Fleet {
                 | Phase::Stuck => None,
             };
             let flicker = s.unshown().then_some((s.shown_at + FLICKER_MS, "a changed state to be recorded"));
-            retry.into_iter().chain(again).chain(flicker)
+            let restart = s.restart_at.map(|at| (at, "a restart by policy"));
+            let healthy = s.healthy_at.map(|at| (at, "a restart that has succeeded then"));
+            retry.into_iter().chain(again).chain(flicker).chain(restart).chain(healthy)
         });
         idle.into_iter().chain(sessions).min()
     }
@@ -174,6 +185,13 @@ impl Fleet {
     /// Does what is due by time.
     fn due(&mut self) {
         let at = self.now.awake_ms;
+        let of = |when: fn(&Session) -> Option<u64>| -> Vec<SessionId> {
+            let due = self.sessions.values().filter(|s| when(s).is_some_and(|when| at >= when));
+            due.map(Session::id).collect()
+        };
+        let (restarts, healthy) = (of(|s| s.restart_at), of(|s| s.healthy_at));
+        restarts.into_iter().for_each(|id| self.restart_now(id));
+        healthy.into_iter().for_each(|id| self.stayed_up(id));
         for s in self.sessions.values_mut() {
             let mut due = s.unshown() && at >= s.shown_at + FLICKER_MS;
             due |= s.saves.in_flight.is_none() && s.saves.retry.is_some_and(|(when, _)| at >= when);
@@ -251,7 +269,7 @@ impl Fleet {
             .filter(|s| matches!(s.phase, Phase::Launching | Phase::Waiting { .. }))
             .count();
         self.turns += 1;
-        let (turn, era, most) = (self.turns, self.era.clone(), self.settings.max_starting);
+        let (turn, here, most) = (self.turns, self.here.clone(), self.settings.max_starting);
         let Some(s) = self.touch(id) else { return };
         let before = match s.record.state {
             // Of an earlier start that came to nothing.
@@ -260,7 +278,8 @@ impl Fleet {
         };
         s.phase = Phase::Waiting { turn, before };
         s.record.start = s.record.generation;
-        s.record.era = era;
+        s.record.era = here.era;
+        s.record.manager = here.manager;
         s.record.state = if under_way < most { State::Starting } else { State::Queued };
         s.save_first();
     }
@@ -301,6 +320,9 @@ impl Fleet {
                 argv: argv.clone(),
                 cwd: record.cwd.clone(),
                 environment: s.environment,
+                by_itself: s.by_itself,
+                renew: record.stand_in,
+                had: record.env_names.clone(),
             };
             self.out.push(action);
         }

@@ -1,4 +1,4 @@
-//! Whether the supervisor is needed: while a session has a process or is about to, while a record is being written,
+//! Whether the supervisor is needed: while a session has a process or is about to (also by a planned restart), while a record is being written,
 //! and while a client is connected. When none of that was so for the grace, it leaves, but not before its minimum
 //! lifetime. A client that connects at that very moment is the shell's to see; it then reports the client, and the
 //! grace begins anew.
@@ -14,8 +14,10 @@ impl Fleet {
     /// What keeps the supervisor here; none where nothing does.
     fn needed(&self) -> Option<String> {
         let live = self.sessions.values().filter(|s| s.is_live()).count();
+        let due = self.sessions.values().any(|s| s.restart_at.is_some());
         let busy = self.sessions.values().any(|s| s.saves.in_flight.is_some() || s.phase == Phase::Removing);
         match (live, self.clients, busy) {
+            (0, _, _) if due => Some("a session is to be restarted".into()),
             (0, 0, false) => None,
             (0, 0, true) => Some("records are being written".into()),
             (0, 1, _) => Some("a client is connected".into()),
@@ -74,7 +76,7 @@ impl Fleet {
     pub(super) fn daemon(&mut self, ticket: Ticket) {
         let visible = self.sessions.values().filter(|s| s.is_visible());
         let holding = match self.needed() {
-            Some(why) if self.sessions.values().any(|s| s.is_live()) => why,
+            Some(why) if self.sessions.values().any(|s| s.is_live() || s.restart_at.is_some()) => why,
             Some(_) | None => format!(
                 "no session has a process: it leaves {} s after the last client",
                 self.settings.idle_exit_ms.div_ceil(1_000)

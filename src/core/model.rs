@@ -27,11 +27,20 @@ enum Happening {
     Clients { n: usize },
     /// Time passes, and the deadline is met.
     Pass { ms: u64 },
-    /// The supervisor dies and another one starts; bits say what of the outstanding was done before. `reboot`: the
-    /// machine as well.
-    Crash { done: u64, reboot: bool },
+    /// The supervisor dies and another one starts; bits say what of the outstanding was done before.
+    Crash { done: u64, end: End },
     /// An event about a start that is long over, or that never was.
     Stale { which: usize, generation: u64, what: u8 },
+}
+
+/// What ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// Nothing else.
+    Supervisor,
+    /// The user's service manager, and all that ran under it.
+    Manager,
+    Machine,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,8 +115,8 @@ impl ReferenceStateMachine for Reference {
             1 => any::<usize>().prop_map(|which| Happening::Gone { which }),
             1 => (0usize..2).prop_map(|n| Happening::Clients { n }),
             3 => prop_oneof![0u64..10, 900u64..1_100, 4_000u64..40_000].prop_map(|ms| Happening::Pass { ms }),
-            2 => (any::<u64>(), prop::bool::weighted(0.2))
-                .prop_map(|(done, reboot)| Happening::Crash { done, reboot }),
+            2 => (any::<u64>(), prop_oneof![6 => Just(End::Supervisor), 1 => Just(End::Manager), 2 => Just(End::Machine)])
+                .prop_map(|(done, end)| Happening::Crash { done, end }),
             3 => (any::<usize>(), 0u64..6, any::<u8>())
                 .prop_map(|(which, generation, what)| Happening::Stale { which, generation, what }),
         ]
@@ -166,7 +175,7 @@ impl StateMachineTest for Core {
             Happening::Gone { which } => world.gone(which),
             Happening::Clients { n } => world.clients(n),
             Happening::Pass { ms } => world.pass(ms),
-            Happening::Crash { done, reboot } => world.crash(done, reboot),
+            Happening::Crash { done, end } => world.crash(done, end),
             Happening::Stale { which, generation, what } => world.stale(which, generation, what),
         }
         world

@@ -83,6 +83,7 @@ impl Fleet {
         if let Some(s) = self.touch(id) {
             s.save();
         }
+        self.restart_failed(id);
         self.fail_start(id, message, hint);
     }
 
@@ -121,10 +122,11 @@ impl Fleet {
         if !respawning {
             self.fail_start(id, &message, hint);
         }
+        self.restart_failed(id);
     }
 
     pub(super) fn linked(&mut self, id: SessionId, generation: u64, host: Host) {
-        let (now, era, grace_ms) = (self.now, self.era.clone(), self.settings.stop_grace_ms);
+        let (now, here, grace_ms) = (self.now, self.here.clone(), self.settings.stop_grace_ms);
         let Some(s) = self.touch(id) else {
             // Of a start that was given up, and whose record is gone.
             self.out.push(Action::Stop { id, generation, grace_ms });
@@ -160,7 +162,8 @@ impl Fleet {
             }
         }
         s.link(now, host);
-        s.record.era = era;
+        s.record.era = here.era;
+        s.record.manager = here.manager;
         let (by, pid) = (s.by.clone(), s.record.host.as_ref().map_or(0, |h| h.child_pid));
         s.shown = (State::Working, None);
         s.shown_at = now.awake_ms;
@@ -210,6 +213,7 @@ impl Fleet {
         let Some(s) = self.touch(id) else { return };
         s.end(now, exit);
         self.journal_end(id);
+        self.restart_failed(id);
     }
 
     pub(super) fn journal_end(&mut self, id: SessionId) {

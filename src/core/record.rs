@@ -124,6 +124,29 @@ pub struct Era {
     pub time_ns: u64,
 }
 
+/// What becomes of a session that its machine, its container or the user's service manager took down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Restart {
+    /// It counts as stopped.
+    Never,
+    /// It is parked until somebody asks for it.
+    #[default]
+    Manual,
+    /// It is started again when a supervisor next starts, within the bounds of [`super::restart`].
+    Auto,
+}
+
+/// One process: with its start time an id is never another's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Instance {
+    /// Process id.
+    pub pid: u32,
+    /// Start time, in the platform's unit.
+    pub start: u64,
+}
+
 /// The live (or last) host of a session.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -150,7 +173,7 @@ pub struct Exit {
     pub code: Option<u8>,
     /// Signal, where one ended it.
     pub signal: Option<u8>,
-    /// `own`, `asked`, `terminated`, `manager-stopping`, `host-lost`, `never-started`, `reboot`.
+    /// `own`, `asked`, `terminated`, `manager-stopping`, `host-lost`, `never-started`, `reboot`, `container`, `logout`.
     pub cause: String,
     /// What failed, for people; empty where nothing did.
     pub message: String,
@@ -251,9 +274,36 @@ pub struct Record {
     /// See [`Exit`]; of the last process.
     #[serde(default)]
     pub exit: Option<Exit>,
-    /// When its process was started last.
+    /// When its process was started last; once that is known to be gone with its era, the era in which that was found.
     #[serde(default)]
     pub era: Era,
+    /// The user's service manager then; none where there was none, or an older build wrote this.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub manager: Option<Instance>,
+    /// See [`Restart`].
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub restart: Restart,
+    /// `respawn_argv` resumes the very conversation.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub resumes: bool,
+    /// The argument by which it skips its agent's permission checks; empty for none.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub unguarded: String,
+    /// Names of variables that it had and cannot do without.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub needs: Vec<String>,
+    /// Names of variables that it had at its dispatch and was started without last.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub lacks: Vec<String>,
+    /// Its last start had the service manager's environment, since its own was not known any more.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub stand_in: bool,
+    /// Restarts that nobody asked for since it last stayed up.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub attempts: u32,
+    /// When the next of these is due, wall clock, ms since the epoch; 0 for never.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub due_ms: u64,
     /// What it waits for, while blocked.
     #[serde(default)]
     pub waiting_for: Option<String>,
@@ -302,6 +352,15 @@ impl Record {
             host: self.host.clone(),
             exit: self.exit.clone(),
             era: Era::default(),
+            manager: None,
+            restart: self.restart,
+            resumes: false,
+            unguarded: String::new(),
+            needs: Vec::new(),
+            lacks: Vec::new(),
+            stand_in: self.stand_in,
+            attempts: self.attempts,
+            due_ms: self.due_ms,
             waiting_for: self.waiting_for.clone(),
             detail: self.detail.clone(),
             times: self.times.clone(),
@@ -309,6 +368,11 @@ impl Record {
             extra: serde_json::Map::new(),
         }
     }
+}
+
+/// Keys that only some sessions have are left out of the others' files.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// The format version that this build writes.

@@ -233,7 +233,7 @@ impl Fleet {
             let Some(s) = self.sessions.get(&waiter.id) else { continue };
             if waiter.states.contains(&s.record.state) {
                 answers.push((*ticket, Ok(s.view())));
-            } else if !s.is_live() {
+            } else if !s.is_live() && s.restart_at.is_none() {
                 let shown = shown_state(s.record.state);
                 let message = format!("{} is {shown} and has no process", s.record.name);
                 let hint = format!("`abide respawn {}` starts it again", s.id());

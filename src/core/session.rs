@@ -28,6 +28,7 @@
 use super::event::{Now, Signals, Ticket};
 use super::id::SessionId;
 use super::record::{Desired, Exit, Host, Record, State, Tempo};
+use super::restart::HEALTHY_MS;
 
 /// What a session is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,6 +162,12 @@ pub struct Session {
     pub alert_at: Option<u64>,
     /// Lost log bytes that the journal has, and when it got them.
     pub gap: (u64, Option<u64>),
+    /// When it is started by itself, awake time.
+    pub restart_at: Option<u64>,
+    /// Nobody asked for the start that it is going through.
+    pub by_itself: bool,
+    /// It has come up when it is still there then, awake time.
+    pub healthy_at: Option<u64>,
 }
 
 impl Session {
@@ -189,7 +196,21 @@ impl Session {
             alert_inputs: None,
             alert_at: None,
             gap: (0, None),
+            restart_at: None,
+            by_itself: false,
+            healthy_at: None,
             record,
+        }
+    }
+
+    /// Somebody decided what becomes of it, or it has come up: earlier restarts count no longer.
+    pub fn forget_restarts(&mut self) {
+        self.restart_at = None;
+        self.by_itself = false;
+        if self.record.attempts != 0 || self.record.due_ms != 0 {
+            self.record.attempts = 0;
+            self.record.due_ms = 0;
+            self.save();
         }
     }
 
@@ -291,10 +312,17 @@ impl Session {
         self.phase = Phase::Alive;
         self.first = false;
         self.environment = None;
+        self.by_itself = false;
+        self.watch_health(now);
         self.signals = None;
         self.alert_inputs = None;
         self.gap = (0, None);
         self.save();
+    }
+
+    /// A restart that nobody asked for has come up when it stays.
+    pub fn watch_health(&mut self, now: Now) {
+        self.healthy_at = (self.record.attempts > 0).then_some(now.awake_ms + HEALTHY_MS);
     }
 
     /// Its process is over. What it is then follows from, in this order: what was wanted; who ended it; how it ended.
@@ -317,7 +345,7 @@ impl Session {
                 State::Stopped
             }
             (Desired::Running, false) => match (exit.cause.as_str(), exit.code) {
-                ("manager-stopping" | "reboot", _) => State::Parked,
+                (MANAGER_STOPPING | REBOOT | CONTAINER | LOGOUT, _) => State::Parked,
                 ("own", Some(0)) => State::Done,
                 _ => State::Failed,
             },
@@ -354,8 +382,14 @@ impl Session {
 pub const NEVER_STARTED: &str = "never-started";
 /// [`Exit::cause`] where the host vanished.
 pub const HOST_LOST: &str = "host-lost";
-/// [`Exit::cause`] where the machine (or what it takes for one) was started anew.
+/// [`Exit::cause`] where the machine was started anew.
 pub const REBOOT: &str = "reboot";
+/// [`Exit::cause`] where the container was started anew.
+pub const CONTAINER: &str = "container";
+/// [`Exit::cause`] where the user's service manager was started anew.
+pub const LOGOUT: &str = "logout";
+/// [`Exit::cause`] where the host saw that the service manager was going down.
+pub const MANAGER_STOPPING: &str = "manager-stopping";
 
 /// How a process ended, for people; empty for success.
 pub fn describe(exit: &Exit) -> String {

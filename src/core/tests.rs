@@ -1,11 +1,13 @@
 //! Scenes: what one user sees of the rules. Everything that is about orders, failures and crashes is in [`super::model`].
 
 use super::action::{Action, Entry, ErrorKind, Reply};
-use super::event::{Command, Event, Now, Peer, Plan, RunSpec, Signals, Ticket};
+use super::event::{Command, Event, Found, Here, Now, Peer, Plan, Remains, RunSpec, Signals, Ticket};
 use super::fleet::{Fleet, Settings};
 use super::id::SessionId;
-use super::record::{Desired, Era, Exit, Host, Origin, Record, State};
+use super::record::{Desired, Exit, Host, Origin, Record, State};
 use super::text::Text;
+
+mod restart;
 
 const ID: u32 = 0x7c5d_cf5d;
 
@@ -26,8 +28,8 @@ impl Scene {
     fn new() -> Self {
         Self::with(Settings { pid: 42, ..Settings::default() }, Vec::new())
     }
-    fn with(settings: Settings, records: Vec<Record>) -> Self {
-        let mut scene = Self {
+    fn with_nothing(settings: Settings) -> Self {
+        Self {
             fleet: Fleet::new(settings),
             now: Now { awake_ms: 0, wall_ms: 1_000_000 },
             tickets: 0,
@@ -35,12 +37,15 @@ impl Scene {
             replies: Vec::new(),
             journal: Vec::new(),
             slow: false,
-        };
-        let (era, origin) = (Era::default(), Origin::Transient);
+        }
+    }
+    fn with(settings: Settings, records: Vec<Record>) -> Self {
+        let mut scene = Self::with_nothing(settings);
+        let (here, origin) = (Here::default(), Origin::Transient);
         scene.event(Event::Adopt {
             records,
             found: Vec::new(),
-            era,
+            here,
             origin,
             last_event: 7,
             recent: Vec::new(),
@@ -117,6 +122,8 @@ impl Scene {
             cwd: "/home/user/project".into(),
             env_names: Vec::new(),
             pinned: false,
+            restart: None,
+            asked_for: Vec::new(),
         };
         self.send(Command::Run(spec), Some((id(n), Plan { argv, ..Plan::default() })))
     }
@@ -179,6 +186,9 @@ fn a_dispatch_is_recorded_then_launched_then_answered() {
         argv: vec!["/usr/bin/make".into(), "all".into()],
         cwd: "/home/user/project".into(),
         environment: Some(ticket),
+        by_itself: false,
+        renew: false,
+        had: Vec::new(),
     };
     assert!(s.acts.contains(&expected), "{:?}", s.acts);
     assert_eq!(s.last(ticket), None, "not before it runs");
@@ -353,7 +363,7 @@ fn nothing_is_started_by_itself_after_a_reboot() {
         record.era.boot_id = "another".into();
     }
     let mut s = Scene::with(Settings::default(), records);
-    assert_eq!((s.record(0).state, s.record(1).state), (State::Parked, State::Failed));
+    assert_eq!((s.record(0).state, s.record(1).state), (State::Parked, State::Parked));
     assert!(!s.acts.iter().any(|a| matches!(a, Action::Launch { .. })));
     assert!(s.record(0).exit.is_some_and(|e| e.cause == "reboot"));
 }

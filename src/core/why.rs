@@ -4,8 +4,9 @@ use super::action::Reply;
 use super::event::Ticket;
 use super::fleet::Fleet;
 use super::id::SessionId;
-use super::record::{Desired, Kind, NameSource, Template};
+use super::record::{Desired, Kind, NameSource, Restart, State, Template};
 use super::requests::shown_state;
+use super::restart::{ATTEMPTS, listed, refusal};
 use super::session::{Phase, Session};
 use super::status::judge;
 
@@ -22,6 +23,7 @@ impl Fleet {
             ("stopped", "Last stop"),
             ("exited", "Last exit"),
             ("lost", "Host lost"),
+            ("restart-refused", "Not restarted by itself"),
         ] {
             let last = self.tail.iter().rev().find(|e| e.id == Some(id) && e.event == event);
             if let Some(entry) = last {
@@ -29,6 +31,14 @@ impl Fleet {
                 let text = if entry.text.is_empty() { String::new() } else { format!(": {}", entry.text) };
                 reasons.push(format!("{what} {}{by}{text} (event {}).", ago(wall, entry.at_ms), entry.seq));
             }
+        }
+        if !s.record.lacks.is_empty() {
+            let whose = match s.record.stand_in {
+                true => "the service manager's environment",
+                false => "another environment than its own",
+            };
+            let names = listed(&s.record.lacks);
+            reasons.push(format!("It was started with {whose}, which lacks {names}."));
         }
         if s.record.name_source == NameSource::Auto {
             reasons.push("Its name was derived; `abide rename` gives it another.".into());
@@ -69,11 +79,41 @@ impl Fleet {
                 };
                 vec![format!("It is {state}, but its process is being ended, {then}.")]
             }
-            Phase::Ended => vec![ended_reason(s, state)],
+            Phase::Ended => {
+                let mut reasons = vec![ended_reason(s, state)];
+                reasons.extend(self.restart_reason(s));
+                reasons
+            }
             Phase::Removing | Phase::Stuck => {
                 vec!["It is to be removed, and its files are not gone yet.".into()]
             }
         }
+    }
+}
+
+impl Fleet {
+    /// What becomes of a parked session by itself.
+    fn restart_reason(&self, s: &Session) -> Option<String> {
+        if s.record.state != State::Parked || s.record.desired != Desired::Running {
+            return None;
+        }
+        if let Some(at) = s.restart_at {
+            let wait = at.saturating_sub(self.now.awake_ms).div_ceil(1_000);
+            let next = s.record.attempts + 1;
+            return Some(format!("It is restarted by itself in {wait} s (attempt {next} of {ATTEMPTS})."));
+        }
+        let id = s.id();
+        Some(match s.record.restart {
+            Restart::Never | Restart::Manual => {
+                format!("It stays so until `abide respawn {id}`: its `restart` is not auto.")
+            }
+            Restart::Auto => {
+                let within = self.settings.restart_within_ms;
+                let why = refusal(&s.record, &self.here, within, self.started.wall_ms)
+                    .unwrap_or_else(|| "nothing that it ran in has gone since".into());
+                format!("It is not restarted by itself: {why}. `abide respawn {id}` starts it.")
+            }
+        })
     }
 }
 
@@ -93,7 +133,9 @@ fn ended_reason(s: &Session, state: &str) -> String {
         "manager-stopping" => "the service manager went down, so it was parked and not stopped",
         "host-lost" => "a host that vanishes without an exit record counts as failed",
         "never-started" => "nothing was ever executed",
-        "reboot" => "after a new start of the machine nothing is started by itself",
+        "reboot" => "what ended with its machine is parked, since nobody had meant to end it",
+        "container" => "what ended with its container is parked, since nobody had meant to end it",
+        "logout" => "what ended with the user's service manager is parked, since nobody had meant to end it",
         _ => "a later version of the host said why",
     };
     format!("It is {state}: {how}. Rule: {rule}.")

@@ -135,6 +135,16 @@ impl Manager {
         }
     }
 
+    /// Process id of the manager; none where there is none, or where it cannot be told.
+    pub fn pid(&self) -> Option<u32> {
+        match self {
+            #[cfg(target_os = "linux")]
+            Self::Systemd(systemd) => systemd.pid(),
+            // launchd is process 1: it begins and ends with the machine.
+            Self::Launchd(_) | Self::Standalone => None,
+        }
+    }
+
     /// Starts as much of a host as can be started before its record is durable.
     ///
     /// # Errors

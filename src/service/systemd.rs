@@ -46,12 +46,14 @@ pub struct Systemd {
 pub(super) fn is_reachable(runtime: &Path) -> bool {
     // A datagram socket: unlike the private one, where the manager logs every connection that says nothing.
     let notify = UnixDatagram::unbound().and_then(|socket| socket.connect(runtime.join("systemd/notify")));
-    // The manager made the bus's socket, so that is whose credentials it shows. Process 0 is one outside of our
-    // process namespace.
-    let peer = UnixStream::connect(runtime.join("bus"))
-        .ok()
-        .and_then(|bus| nix::sys::socket::getsockopt(&bus, nix::sys::socket::sockopt::PeerCredentials).ok());
-    notify.is_ok() && peer.is_none_or(|peer| peer.pid() > 0 && same_files(peer.pid()))
+    // Process 0 is one outside of our process namespace.
+    notify.is_ok() && bus_owner(runtime).is_none_or(|pid| pid > 0 && same_files(pid))
+}
+
+/// The manager made the bus's socket, so that it is the manager whose credentials that shows.
+fn bus_owner(runtime: &Path) -> Option<i32> {
+    let bus = UnixStream::connect(runtime.join("bus")).ok()?;
+    nix::sys::socket::getsockopt(&bus, nix::sys::socket::sockopt::PeerCredentials).ok().map(|peer| peer.pid())
 }
 
 fn same_files(pid: i32) -> bool {
@@ -66,6 +68,11 @@ fn same_files(pid: i32) -> bool {
 impl Systemd {
     pub(super) fn new(runtime: PathBuf, tag: Option<String>) -> Self {
         Self { runtime, tag, bus: Mutex::new(None), slots: Semaphore::new(IN_FLIGHT) }
+    }
+
+    /// The manager's process; none without a session bus.
+    pub(super) fn pid(&self) -> Option<u32> {
+        bus_owner(&self.runtime).and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid > 0)
     }
 
     /// `$XDG_RUNTIME_DIR` of the manager.

@@ -71,6 +71,9 @@ impl Inventory {
     fn remains(&mut self, paths: &Paths, orders: Option<&Orders>, record: &Record) {
         let (id, generation) = (record.id, record.start);
         let mut add = |generation, what| self.found.push(Found { id, generation, what });
+        if let Some(ms) = last_written(paths, id) {
+            add(generation, Remains::Seen(ms));
+        }
         if let Some(exit) = links::exit_record(paths, id).filter(|exit| exit.generation == generation) {
             return add(generation, Remains::Ended(links::exit(&exit)));
         }
@@ -93,6 +96,17 @@ impl Inventory {
             }
         }
     }
+}
+
+/// When its host, or a supervisor, last wrote something of it.
+fn last_written(paths: &Paths, id: SessionId) -> Option<u64> {
+    let folder = paths.job(&id.to_string());
+    let written = ["output.log", "timeline.jsonl"].iter().filter_map(|name| {
+        let at = std::fs::metadata(folder.join(name)).ok()?.modified().ok()?;
+        let since = at.duration_since(std::time::UNIX_EPOCH).ok()?;
+        u64::try_from(since.as_millis()).ok()
+    });
+    written.max()
 }
 
 fn may_run(record: &Record) -> bool {

@@ -5,8 +5,7 @@
 //! too late, and what it is late by counts as sleep. So a laptop's lid, or a debugger, never makes a session idle.
 
 use crate::core::event::Now;
-use crate::core::record::Era;
-use crate::sys::{clock, process};
+use crate::sys::clock;
 
 /// How late a timer may be before its lateness counts as sleep, in milliseconds.
 const LATE_MS: u64 = 60_000;
@@ -52,16 +51,6 @@ impl Awake {
     }
 }
 
-/// The present boot and what its clocks mean.
-pub(super) fn era() -> Era {
-    Era {
-        boot_id: clock::boot_id(),
-        pid1_start: process::start_time(1),
-        pid_ns: clock::namespace("pid"),
-        time_ns: clock::namespace("time"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,6 +81,35 @@ mod tests {
         let mut clock = at(1_000);
         clock.arm(Some(30_000));
         assert_eq!(clock.advance(31_000 + LATE_MS), 30_000 + LATE_MS);
+    }
+
+    proptest::proptest! {
+        /// However a machine sleeps, a container is frozen or a debugger stops the process: no deadline is missed, time
+        /// goes only forward, and no stop makes a session idle by more than the lateness that is waited for.
+        #[test]
+        fn stops_of_any_length_make_nobody_idle(
+            steps in proptest::collection::vec((proptest::option::of(0_u64..7_200_000), 0_u64..7_200_000, 0_u64..90_000_000), 1..40)
+        ) {
+            let mut clock = at(1_000);
+            let (mut monotonic, mut awake) = (1_000, 0);
+            for (timer, work, stop) in steps {
+                let armed = clock.arm(timer.map(|ms| awake + ms));
+                proptest::prop_assert_eq!(armed, timer);
+                // Something happens before the timer fires, or it fires; and the process is stopped meanwhile.
+                let worked = timer.map_or(work, |ms| work.min(ms));
+                let fires = timer == Some(worked);
+                monotonic += worked + stop;
+                let now = clock.advance(monotonic);
+                let counted = now - awake;
+                proptest::prop_assert!(counted >= worked.min(timer.unwrap_or(worked)));
+                if let Some(ms) = timer {
+                    proptest::prop_assert!(counted <= ms + LATE_MS, "{} for a timer of {}", counted, ms);
+                    proptest::prop_assert!(!fires || counted >= ms, "a timer that fired is due");
+                }
+                awake = now;
+                proptest::prop_assert_eq!(clock.advance(monotonic), awake, "a stop is counted once");
+            }
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::links::Link;
 use super::perform::Hands;
 use crate::core::environment;
 use crate::core::id::SessionId;
+use crate::core::restart::lacking;
 use crate::core::text::Text;
 use crate::paths::Paths;
 use crate::service::{LaunchError, Manager, Prepared};
@@ -37,18 +38,46 @@ pub(super) struct Start {
     pub(super) first: bool,
 }
 
+/// What the core wants started.
+#[derive(Debug)]
+pub(super) struct Wanted<'a> {
+    pub(super) argv: &'a [Text],
+    pub(super) cwd: &'a Text,
+    /// Nobody asked for it.
+    pub(super) by_itself: bool,
+    /// The last order has a stand-in's environment.
+    pub(super) renew: bool,
+    /// Names of the variables that it had at its dispatch.
+    pub(super) had: &'a [String],
+}
+
+/// What a start order came to have for an environment.
+#[derive(Debug)]
+pub(super) struct LaidOut {
+    /// Names of what the session had and does not have now.
+    pub(super) lacks: Vec<String>,
+    /// It is the service manager's.
+    pub(super) stand_in: bool,
+}
+
+/// The usual mask, for a session of which nothing else is known any more.
+const UMASK: u32 = 0o022;
+
 /// Writes the start order. The error is for people.
 pub(super) fn lay_out(
     hands: &Hands,
     id: SessionId,
     generation: u64,
-    (argv, cwd): (&[Text], &Text),
+    wanted: &Wanted<'_>,
     start: &Start,
-) -> Result<(), String> {
+) -> Result<LaidOut, String> {
+    let Wanted { argv, cwd, by_itself, renew, had } = *wanted;
     let orders = hands.orders.as_ref().ok_or(
         "there is no folder in memory for its environment (the runtime folder and /dev/shm are on disks)",
     )?;
-    let last = orders.last(id).filter(|_| !start.first);
+    let from_the_request = start.first || (renew && start.context.is_some());
+    let last = orders.last(id).filter(|_| !from_the_request);
+    let kept = last.is_some();
     let bytes = |path: PathBuf| path.into_os_string().into_vec();
     let (env, umask, limits) = match (last, &start.context) {
         (Some(order), _) => (order.env.into_iter().map(Text).collect(), order.umask, order.limits),
@@ -56,10 +85,13 @@ pub(super) fn lay_out(
             let limit = |&(resource, soft, hard): &(u32, u64, u64)| Limit { resource, soft, hard };
             (context.env.clone(), context.umask, context.limits.iter().map(limit).collect())
         }
+        (None, None) if by_itself => (super::surroundings::environment(), UMASK, Vec::new()),
         (None, None) => {
             return Err("its environment is not known any more, and the request brought none".into());
         }
     };
+    let stand_in = (kept && renew) || (!kept && by_itself);
+    let lacks = lacking(had, &env);
     let env: Vec<Text> = environment::for_session(env, id, cwd, &start.set);
     let name = id.to_string();
     let order = StartOrder {
@@ -81,7 +113,8 @@ pub(super) fn lay_out(
         grace_ms: hands.settings.stop_grace_ms,
     };
     let written = orders.write(id, &order).and_then(|()| orders.forget_withdrawn(id));
-    written.map_err(|e| format!("its start order cannot be written: {e}"))
+    written.map_err(|e| format!("its start order cannot be written: {e}"))?;
+    Ok(LaidOut { lacks, stand_in })
 }
 
 /// A host that is being started, and takes no order yet. Dropped, it leaves without a trace.

@@ -8,7 +8,8 @@
 //! | `orders` | start orders, with the sessions' environments |
 //! | `connection`, `outbox`, `prepare` | one client |
 //! | `links`, `births`, `adopt` | hosts: watched, reported, found |
-//! | `clock`, `log` | awake time; the journal or a file |
+//! | `clock`, `surroundings` | awake time; the machine, the manager and the environment that it finds itself in |
+//! | `log` | the journal or a file |
 //!
 //! Nothing here decides anything about a session, and nothing in the loop waits: a stalled client, host, disk or
 //! service manager stalls nobody else.
@@ -26,6 +27,7 @@ mod orders;
 mod outbox;
 mod perform;
 mod prepare;
+mod surroundings;
 mod writer;
 
 use crate::VERSION;
@@ -207,6 +209,8 @@ async fn run(
     let fleet_settings = fleet::Settings {
         idle_exit_ms: settings.idle_exit_ms.max(shortest_life),
         stop_grace_ms: settings.stop_grace_ms,
+        restart: settings.restart,
+        restart_within_ms: settings.restart_within_ms,
         pid: std::process::id(),
         ..fleet::Settings::default()
     };
@@ -224,10 +228,11 @@ async fn run(
     let inventory = adopt::look(&paths, orders.as_ref(), &records).await;
     // A session without its folder is gone, unless its host lives.
     records.extend(without_folder.into_iter().filter(|record| inventory.lives(record.id)));
+    let here = surroundings::here(&manager);
     let adopt = Event::Adopt {
         records,
         found: inventory.found.clone(),
-        era: clock::era(),
+        here,
         origin,
         last_event: recent.last().map_or(0, |entry| entry.seq),
         recent,

@@ -14,7 +14,6 @@ use crate::core::environment;
 use crate::core::event::{Command, Event, Ticket};
 use crate::core::id::SessionId;
 use crate::core::record::{Desired, Record, State};
-use crate::core::text::Text;
 use crate::paths::Paths;
 use crate::service::{Force, Manager, notify};
 use crate::wire::host::Welcome;
@@ -92,6 +91,7 @@ impl Hands {
         }
         let first = if let Command::Run(spec) = &mut prepared.command {
             spec.env_names = context.as_ref().map(|c| names(&c.env)).unwrap_or_default();
+            spec.asked_for = context.as_ref().map(|c| c.asked_for.clone()).unwrap_or_default();
             true
         } else {
             false
@@ -121,8 +121,9 @@ impl Hands {
                 self.prepare(&record);
                 self.writer.save(record);
             }
-            Action::Launch { id, generation, argv, cwd, environment } => {
-                self.launch(id, generation, &argv, &cwd, environment);
+            Action::Launch { id, generation, argv, cwd, environment, by_itself, renew, had } => {
+                let wanted = launch::Wanted { argv: &argv, cwd: &cwd, by_itself, renew, had: &had };
+                self.launch(id, generation, &wanted, environment);
             }
             Action::Stop { id, generation, grace_ms } => self.stop(id, generation, grace_ms),
             Action::Remove { id } => {
@@ -171,16 +172,18 @@ impl Hands {
         &mut self,
         id: SessionId,
         generation: u64,
-        argv: &[Text],
-        cwd: &Text,
+        wanted: &launch::Wanted<'_>,
         environment: Option<Ticket>,
     ) {
         let nothing = Start::default();
         let start = environment.and_then(|t| self.tickets.get(&t)).map_or(&nothing, |open| &open.start);
         let prepared = self.prepared.remove(&id);
-        let laid_out = launch::lay_out(self, id, generation, (argv, cwd), start);
+        let laid_out = launch::lay_out(self, id, generation, wanted, start);
         match laid_out {
-            Ok(()) => {
+            Ok(launch::LaidOut { lacks, stand_in }) => {
+                let event = Event::Lacking { id, generation, names: lacks, stand_in };
+                // The engine's own queue, as below.
+                _ = self.inputs.send(Input::Event(event));
                 let (waiting, outcome) = oneshot::channel();
                 self.starting.insert((id, generation), waiting);
                 let launch = Launch {

@@ -21,6 +21,16 @@ pub fn wall_ms() -> u64 {
     millis(ClockId::CLOCK_REALTIME)
 }
 
+/// When this machine was started: wall clock, milliseconds since the Unix epoch, as right as that clock is now.
+pub fn booted_ms() -> u64 {
+    // These go on while the machine sleeps.
+    #[cfg(target_os = "linux")]
+    const SINCE: ClockId = ClockId::CLOCK_BOOTTIME;
+    #[cfg(target_os = "macos")]
+    const SINCE: ClockId = ClockId::CLOCK_MONOTONIC;
+    wall_ms().saturating_sub(millis(SINCE))
+}
+
 /// 0 where the clock cannot be read or is before its epoch: both clocks exist on every system that we run on.
 fn millis(clock: ClockId) -> u64 {
     let Ok(now) = clock_gettime(clock) else { return 0 };

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | of this folder | yes | yes, the same |
 //! | `standalone::` | yes | no |
+//! | `reboot::` | yes, where the tests are root's | no |
 //! | `systemd::` | no (shown as ignored) | yes, each in a user manager of its own |
 //! | `agent::` | in the slow tier | no |
 //!
@@ -13,6 +14,7 @@ mod agent;
 mod environment;
 mod mistakes;
 mod races;
+mod reboot;
 mod standalone;
 mod survival;
 mod systemd;
@@ -23,7 +25,15 @@ use crate::support::{each_alone, passes, user_manager};
 #[test]
 fn under_systemd() {
     let Some(mut suite) = user_manager() else { return };
-    suite.args(["e2e::", "--skip", "under_systemd", "--skip", "e2e::standalone::"]);
+    suite.args([
+        "e2e::",
+        "--skip",
+        "under_systemd",
+        "--skip",
+        "e2e::standalone::",
+        "--skip",
+        "e2e::reboot::",
+    ]);
     assert!(passes(suite), "under a user manager: see above");
 }
 

@@ -171,6 +171,8 @@ pub(super) fn spec(argv: &[&str]) -> RunSpec {
         cwd: "/".into(),
         env_names: Vec::new(),
         pinned: false,
+        restart: None,
+        asked_for: Vec::new(),
     }
 }
 

@@ -101,7 +101,7 @@ fn what(view: &View) -> String {
     if let (State::Blocked, Some(what)) = (r.state, &r.waiting_for) {
         return what.clone();
     }
-    if let (State::Failed, Some(exit)) = (r.state, &r.exit) {
+    if let (State::Failed | State::Parked, Some(exit)) = (r.state, &r.exit) {
         return super::show::ending(exit);
     }
     let command = || r.argv.iter().map(|a| quoted(&a.to_string())).collect::<Vec<_>>().join(" ");

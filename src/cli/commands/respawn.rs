@@ -6,6 +6,7 @@ use crate::cli::context::{Cx, several};
 use crate::cli::error::CliError;
 use crate::client::control::{self, Control, Start};
 use crate::core::event::Command;
+use crate::core::restart::listed;
 
 /// Start sessions again: an agent where it left off, a plain command anew.
 ///
@@ -46,6 +47,13 @@ pub(super) fn run(cx: &mut Cx, args: &Args) -> Result<(), CliError> {
         })
     };
     report(cx, "respawned", &done, args.json)?;
+    for record in done.iter().map(|view| &view.record).filter(|record| !record.lacks.is_empty()) {
+        crate::cli::remark(&format!(
+            "{} has your present environment, since its own was not kept; it had {} then, which you do not have now",
+            record.name,
+            listed(&record.lacks)
+        ));
+    }
     result
 }
 

@@ -6,6 +6,7 @@ use crate::cli::output::Listed;
 use crate::cli::text::clean;
 use crate::core::environment;
 use crate::core::event::{Command, RunSpec};
+use crate::core::record::Restart;
 use crate::core::text::Text;
 use crate::wire::control::Context;
 use nix::sys::resource::{Resource, getrlimit};
@@ -59,12 +60,36 @@ pub(crate) struct Args {
     /// Keep it running, however long it is idle
     #[arg(long)]
     pin: bool,
+    /// What becomes of it when the machine, or your last login, ends [default: `restart` of the settings, manual]
+    ///
+    /// manual: it is parked, and `abide respawn` resumes it. auto: it comes back by itself; an agent resumes its
+    /// conversation, and a command runs once more. never: it counts as stopped.
+    #[arg(long, value_name = "WHEN")]
+    restart: Option<RestartArg>,
     /// Attach to it at once
     #[arg(long, conflicts_with = "json")]
     attach: bool,
     /// Print the session as JSON: one object as in `abide ls --json`
     #[arg(long)]
     json: bool,
+}
+
+/// `--restart`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum RestartArg {
+    Never,
+    Manual,
+    Auto,
+}
+
+impl From<RestartArg> for Restart {
+    fn from(arg: RestartArg) -> Self {
+        match arg {
+            RestartArg::Never => Self::Never,
+            RestartArg::Manual => Self::Manual,
+            RestartArg::Auto => Self::Auto,
+        }
+    }
 }
 
 pub(super) fn run(cx: &mut Cx, args: Args) -> Result<(), CliError> {
@@ -75,6 +100,12 @@ pub(super) fn run(cx: &mut Cx, args: Args) -> Result<(), CliError> {
     let (spec, context) = prepare(cx, args)?;
     let view = one(cx.ask_with(&Command::Run(spec), &context)?)?;
     let (id, name) = (view.record.id.to_string(), view.record.name.clone());
+    if view.record.restart == Restart::Auto && !view.record.unguarded.is_empty() {
+        crate::cli::remark(&format!(
+            "it will not be restarted by itself, since it skips permission checks ({})",
+            view.record.unguarded
+        ));
+    }
     if json {
         return Ok(cx.out.json(&Listed::from(&*view))?);
     }
@@ -138,6 +169,8 @@ fn prepare(cx: &Cx, args: Args) -> Result<(RunSpec, Context), CliError> {
         // The supervisor lists what is left of them.
         env_names: Vec::new(),
         pinned: args.pin,
+        restart: args.restart.map(Restart::from),
+        asked_for: Vec::new(),
     };
     Ok((spec, context))
 }

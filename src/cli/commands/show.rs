@@ -6,7 +6,7 @@ use crate::cli::output::{Listed, name_of};
 use crate::cli::text::{bytes, clean, moment, quoted, span};
 use crate::core::action::View;
 use crate::core::event::Command;
-use crate::core::record::Exit;
+use crate::core::record::{Exit, Restart};
 use anstyle::Style;
 
 /// Show all that is known of one session.
@@ -66,6 +66,11 @@ fn facts(cx: &Cx, view: &View) -> Vec<(&'static str, String)> {
         (writers, readers) => add("attached", format!("{writers} typing, {readers} looking")),
     }
     add("pinned", if r.pinned { "yes".to_owned() } else { String::new() });
+    match r.restart {
+        Restart::Never => add("restart", "never".to_owned()),
+        Restart::Manual => {}
+        Restart::Auto => add("restart", "auto".to_owned()),
+    }
     add("created", moment(r.times.created_ms));
     if r.times.started_ms > 0 && r.times.started_ms != r.times.created_ms {
         add("started", moment(r.times.started_ms));
@@ -110,12 +115,17 @@ pub(super) fn ending(exit: &Exit) -> String {
         "manager-stopping" => format!("{how}, since the service manager went down"),
         "host-lost" => format!("{how}, since its host was killed"),
         "never-started" => "never started".to_owned(),
-        "reboot" => format!("{how} by a reboot"),
+        // Their messages say it whole.
+        "reboot" | "container" | "logout" => String::new(),
         _ => how,
     };
     // Where nothing but its status is known, the message says the same.
     let said = exit.message.is_empty() || exit.message == crate::core::session::describe(exit);
-    if said { text } else { format!("{text}: {}", exit.message) }
+    match (said, text.is_empty()) {
+        (true, _) => text,
+        (false, true) => exit.message.clone(),
+        (false, false) => format!("{text}: {}", exit.message),
+    }
 }
 
 /// `SIGTERM`, or a number where it has no name.

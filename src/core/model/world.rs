@@ -1,12 +1,13 @@
 //! A simulated shell, its disk, its hosts and its clients. Every outcome waits until a happening takes it, in any
 //! order but that of one session's saves.
 
-use super::{Ask, Does, Want};
+use super::{Ask, Does, End, Want};
 use crate::core::action::{Action, Entry, Reply};
-use crate::core::event::{Command, Event, Found, Now, Peer, Plan, Remains, RunSpec, Signals, Ticket};
+use crate::core::event::{Command, Event, Found, Here, Now, Peer, Plan, Remains, RunSpec, Signals, Ticket};
 use crate::core::fleet::{Fleet, Settings};
 use crate::core::id::SessionId;
-use crate::core::record::{Desired, Era, Exit, Host, Origin, Record};
+use crate::core::record::{Desired, Era, Exit, Host, Instance, Origin, Record, Restart};
+use crate::core::restart::ATTEMPTS;
 use crate::core::session::Phase;
 use crate::core::text::Text;
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,6 +44,9 @@ pub(super) struct World {
     fleet: Fleet,
     now: Now,
     boot: u32,
+    manager: u32,
+    /// Times that everything ended.
+    ends: u32,
     disk: BTreeMap<SessionId, Record>,
     /// Sessions whose last save was refused.
     refused: BTreeSet<SessionId>,
@@ -65,6 +69,15 @@ pub(super) struct World {
     left: bool,
 }
 
+/// What its dispatch says.
+fn restart(n: usize) -> Option<Restart> {
+    [None, Some(Restart::Auto), Some(Restart::Never), Some(Restart::Auto)][n % 4]
+}
+
+fn guarded_by_nobody(n: usize) -> bool {
+    n % 8 == 7
+}
+
 fn id_of(n: usize) -> SessionId {
     SessionId::from_bits(0x1000_0000 + u32::try_from(n).expect("few"))
 }
@@ -85,6 +98,8 @@ impl World {
             fleet: Fleet::new(settings()),
             now: Now { awake_ms: 0, wall_ms: 1_000_000 },
             boot: 1,
+            manager: 1,
+            ends: 0,
             disk: BTreeMap::new(),
             refused: BTreeSet::new(),
             hosts: BTreeMap::new(),
@@ -105,8 +120,13 @@ impl World {
         world
     }
 
-    fn era(&self) -> Era {
-        Era { boot_id: format!("boot {}", self.boot), ..Era::default() }
+    fn here(&self) -> Here {
+        Here {
+            era: Era { boot_id: format!("boot {}", self.boot), ..Era::default() },
+            booted_ms: 1,
+            manager: Some(Instance { pid: self.manager, start: 1 }),
+            env_names: vec!["HOME".into()],
+        }
     }
 
     /// One event, handled and checked; what it asks for becomes pending.
@@ -131,8 +151,8 @@ impl World {
                 assert!(!self.pending.iter().any(removing), "no folder comes back under its removal");
                 self.pending.push(Pending::Save(record));
             }
-            Action::Launch { id, generation, argv, environment, .. } => {
-                self.check_launch(id, generation, &argv, environment);
+            Action::Launch { id, generation, argv, environment, by_itself, .. } => {
+                self.check_launch(id, generation, &argv, environment, by_itself);
                 self.pending.push(Pending::Launch { id, generation });
             }
             Action::Stop { id, generation, .. } => {
@@ -189,7 +209,14 @@ impl World {
         }
     }
 
-    fn check_launch(&self, id: SessionId, generation: u64, argv: &[Text], environment: Option<Ticket>) {
+    fn check_launch(
+        &self,
+        id: SessionId,
+        generation: u64,
+        argv: &[Text],
+        environment: Option<Ticket>,
+        by_itself: bool,
+    ) {
         let record = self.disk.get(&id).expect("a record is durable before its host starts");
         assert_eq!((record.start, record.desired), (generation, Desired::Running), "{id}: of this start");
         assert!(!self.hosts.contains_key(&id), "{id} has a host already");
@@ -202,7 +229,14 @@ impl World {
         if self.ran.contains(&id) {
             assert_eq!(argv, [Text::from("again")], "{id}: a prompt is delivered at most once");
         }
-        if let Some(ticket) = environment {
+        if by_itself {
+            let n = number(id);
+            assert!(environment.is_none(), "{id}: nobody asked");
+            assert!(restart(n) == Some(Restart::Auto), "{id} is started by itself, which nobody asked for");
+            assert!(!guarded_by_nobody(n), "{id} skips permission checks and is started by itself");
+            assert!(record.attempts > 0 && record.attempts <= ATTEMPTS, "{id}: {} attempts", record.attempts);
+            assert!(self.ends > 0, "{id} is started by itself, and nothing has gone");
+        } else if let Some(ticket) = environment {
             assert!(
                 self.open.contains_key(&ticket),
                 "{id}: its environment is gone with the ticket's last reply"
@@ -236,17 +270,21 @@ impl World {
         let spec = RunSpec {
             request: format!("{n:032x}"),
             name: named.map(|n| format!("name{n}")),
-            agent: None,
+            agent: Some("toy".into()),
             argv: Vec::new(),
             prompt: None,
             cwd: Text::from("/"),
             env_names: Vec::new(),
             pinned: false,
+            restart: restart(n),
+            asked_for: Vec::new(),
         };
         let plan = Plan {
             argv: vec![Text::from("first")],
             respawn_argv: vec![Text::from("again")],
             name_hint: "a prompt".into(),
+            resumes: true,
+            unguarded: if guarded_by_nobody(n) { "--yes".into() } else { String::new() },
             ..Plan::default()
         };
         let known = self.fleet.sessions.contains_key(&id_of(n));
@@ -476,7 +514,7 @@ impl World {
     }
 
     /// The supervisor dies. Of what was outstanding, the bits say what had been done.
-    pub(super) fn crash(&mut self, done: u64, reboot: bool) {
+    pub(super) fn crash(&mut self, done: u64, end: End) {
         let pending = std::mem::take(&mut self.pending);
         let mut untaken: Vec<(SessionId, u64)> = Vec::new();
         for (n, item) in pending.into_iter().enumerate() {
@@ -506,9 +544,22 @@ impl World {
         for (id, generation) in untaken {
             self.orders.insert(id, Order::Withdrawn(generation));
         }
-        if reboot {
-            self.boot += 1;
-            self.hosts.clear();
+        if end != End::Supervisor {
+            self.ends += 1;
+            match end {
+                End::Machine => self.boot += 1,
+                End::Manager | End::Supervisor => self.manager += 1,
+            }
+            let hosts: Vec<SessionId> = self.hosts.keys().copied().collect();
+            for (n, id) in hosts.into_iter().enumerate() {
+                // Some have the time for an exit record, and some of them know why.
+                match (done >> n) % 4 {
+                    0 => self.die(id, "manager-stopping", None),
+                    1 => self.die(id, "terminated", None),
+                    _ => _ = self.hosts.remove(&id),
+                }
+            }
+            self.pending.clear();
             self.orders.clear();
         }
         for n in 0..self.wants.len() {
@@ -550,7 +601,7 @@ impl World {
         }
         let records = self.disk.values().cloned().collect();
         let recent = self.journal.iter().rev().take(3).rev().cloned().collect();
-        Event::Adopt { records, found, era: self.era(), origin: Origin::Transient, last_event, recent }
+        Event::Adopt { records, found, here: self.here(), origin: Origin::Transient, last_event, recent }
     }
 
     pub(super) fn check(&self) {
@@ -568,6 +619,7 @@ impl World {
             twin.exits.clone_from(&world.exits);
             twin.orders.clone_from(&world.orders);
             twin.boot = world.boot;
+            twin.manager = world.manager;
             twin.wants.clone_from(&world.wants);
             let mut fleet = Fleet::new(settings());
             for action in fleet.handle(world.now, twin.adoption(0)) {
