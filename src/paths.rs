@@ -10,11 +10,12 @@
 //! A runtime folder given by the environment counts only where it is ours and closed to others: `su` and `sudo` leave
 //! the variable of somebody else behind. On macOS `run`, `state` and `config` are in `~/Library/Application Support/abide`
 //! (`XDG_STATE_HOME` and `XDG_CONFIG_HOME` count there, too), since temporary folders differ from one launcher to the next,
-//! and the supervisor's log is in `~/Library/Logs/abide`.
+//! and the supervisor's log is in `~/Library/Logs/abide`. The folder of start orders has only names of shared memory there.
 //!
 //! Folders are made 0700 and are verified to be ours and closed to others, never assumed to be.
 
 use crate::sys::dirs::{self, DirError, Links};
+use crate::sys::volatile;
 use nix::unistd::{User, geteuid};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
@@ -200,7 +201,7 @@ impl Paths {
     /// [`PathError::Dir`]: the folder is not ours, is open to others, or cannot be made.
     pub fn orders(&self) -> Result<Option<PathBuf>, PathError> {
         dirs::make_private_dir(&self.runtime, Links::Refused)?;
-        let in_memory = |dir: &Path| dirs::is_in_memory(dir).unwrap_or(false);
+        let in_memory = volatile::is_possible_in;
         let shared = Path::new("/dev/shm");
         let folder = if in_memory(&self.runtime) {
             self.runtime.join("orders")

@@ -1,6 +1,7 @@
 //! Taking the start order.
 
 use crate::paths::{Paths, order_names};
+use crate::sys::volatile;
 use crate::wire::order::StartOrder;
 use std::io;
 
@@ -15,14 +16,14 @@ pub(super) fn take(id: &str) -> Result<StartOrder, String> {
     let paths = Paths::find().map_err(|e| e.to_string())?;
     let folder = paths.orders().map_err(|e| e.to_string())?.ok_or("no folder in memory for start orders")?;
     let (new, taken) = order_names(&folder, id);
-    std::fs::rename(&new, &taken).map_err(|e| {
+    volatile::rename(&new, &taken).map_err(|e| {
         if e.kind() == io::ErrorKind::NotFound {
             format!("no start order {}: withdrawn, or taken already", new.display())
         } else {
             format!("{}: {e}", new.display())
         }
     })?;
-    let bytes = std::fs::read(&taken).map_err(|e| format!("{}: {e}", taken.display()))?;
+    let bytes = volatile::read(&taken).map_err(|e| format!("{}: {e}", taken.display()))?;
     let order = StartOrder::decode(&bytes).map_err(|e| format!("{}: {e}", taken.display()))?;
     if order.id != id {
         return Err(format!("{}: the order is for another session", taken.display()));

@@ -45,7 +45,7 @@ pub fn uninstall(paths: &Paths, linger: Option<bool>) -> Result<Plan, InstallErr
     match Place::find(paths)? {
         #[cfg(target_os = "linux")]
         Place::Systemd(place) => place.plan_uninstall(linger),
-        Place::Launchd(place) => place.plan_uninstall(),
+        Place::Launchd(place) => place.plan_uninstall(linger),
     }
 }
 
@@ -55,7 +55,7 @@ pub fn uninstall(paths: &Paths, linger: Option<bool>) -> Result<Plan, InstallErr
 /// # Errors
 /// [`InstallError`]: nothing can be installed here.
 pub fn could_linger(paths: &Paths) -> Result<Option<String>, InstallError> {
-    let logind = match Place::find(paths)? {
+    let logind: Option<Logind> = match Place::find(paths)? {
         #[cfg(target_os = "linux")]
         Place::Systemd(place) => place.logind,
         Place::Launchd(_) => None,

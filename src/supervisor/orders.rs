@@ -1,4 +1,4 @@
-//! Start orders on tmpfs: the only place where a session's environment is kept.
+//! Start orders in memory: the only place where a session's environment is kept.
 //!
 //! | Name | Is |
 //! |---|---|
@@ -9,9 +9,9 @@
 //! Each transition is one `rename`, so whoever renames `<id>.new` first has decided whether that start happens.
 
 use crate::core::id::SessionId;
-use crate::sys::dirs;
+use crate::sys::volatile;
 use crate::wire::order::StartOrder;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// The folder of start orders.
@@ -52,12 +52,11 @@ impl Orders {
     /// The file cannot be written; nothing is left behind.
     pub(super) fn write(&self, id: SessionId, order: &StartOrder) -> io::Result<()> {
         let temporary = self.folder.join(format!(".{id}.{}", std::process::id()));
-        remove(&temporary)?;
-        let written = dirs::create_private_file(&temporary)
-            .and_then(|mut file| file.write_all(&order.encode()))
-            .and_then(|()| std::fs::rename(&temporary, self.fresh(id)));
+        volatile::remove(&temporary)?;
+        let written = volatile::write(&temporary, &order.encode())
+            .and_then(|()| volatile::rename(&temporary, &self.fresh(id)));
         if written.is_err() {
-            remove(&temporary)?;
+            volatile::remove(&temporary)?;
         }
         written
     }
@@ -67,7 +66,7 @@ impl Orders {
     /// # Errors
     /// The folder cannot be used.
     pub(super) fn withdraw(&self, id: SessionId, generation: u64) -> io::Result<Fate> {
-        match std::fs::rename(self.fresh(id), self.withdrawn(id)) {
+        match volatile::rename(&self.fresh(id), &self.withdrawn(id)) {
             Ok(()) => {}
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
             Err(e) => return Err(e),
@@ -91,7 +90,9 @@ impl Orders {
     /// # Errors
     /// A file cannot be removed.
     pub(super) fn remove(&self, id: SessionId) -> io::Result<()> {
-        [self.fresh(id), self.taken(id), self.withdrawn(id)].iter().try_for_each(|path| remove(path))
+        [self.fresh(id), self.taken(id), self.withdrawn(id)]
+            .iter()
+            .try_for_each(|path| volatile::remove(path))
     }
 
     /// A new order makes an older, withdrawn one useless.
@@ -99,7 +100,7 @@ impl Orders {
     /// # Errors
     /// The file cannot be removed.
     pub(super) fn forget_withdrawn(&self, id: SessionId) -> io::Result<()> {
-        remove(&self.withdrawn(id))
+        volatile::remove(&self.withdrawn(id))
     }
 
     /// Sessions of which an order lies here.
@@ -115,14 +116,7 @@ impl Orders {
 
 fn read(path: &Path) -> Option<StartOrder> {
     // One that cannot be read is as good as none: a host refuses it, too.
-    StartOrder::decode(&std::fs::read(path).ok()?).ok()
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    match std::fs::remove_file(path) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
-        Ok(()) | Err(_) => Ok(()),
-    }
+    StartOrder::decode(&volatile::read(path).ok()?).ok()
 }
 
 #[cfg(test)]

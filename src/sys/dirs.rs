@@ -177,15 +177,6 @@ pub fn is_in_memory(dir: &Path) -> io::Result<bool> {
     Ok(kind == TMPFS_MAGIC || kind == RAMFS_MAGIC)
 }
 
-/// Does the folder live in memory? No file system of this platform does.
-///
-/// # Errors
-/// None here.
-#[cfg(not(target_os = "linux"))]
-pub fn is_in_memory(_dir: &Path) -> io::Result<bool> {
-    Ok(false)
-}
-
 /// Makes a new file, 0600, open for reading and writing. It must not exist yet.
 ///
 /// # Errors

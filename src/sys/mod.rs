@@ -11,3 +11,4 @@ pub mod reap;
 pub mod signal;
 pub mod spawn;
 pub mod terminal;
+pub mod volatile;

@@ -61,9 +61,7 @@ impl Place {
         }
         steps.append(&mut load);
         steps.push(Step::Verify);
-        if linger.is_some() {
-            steps.push(Step::Note("lingering is of systemd: nothing is changed about logouts".into()));
-        }
+        steps.extend(no_lingering(linger));
         if let Domain::User(_) = domain {
             steps.push(Step::Note(
                 "nobody is logged in at the screen: sessions reach no keychain; repeat this there if you work there".into(),
@@ -72,7 +70,7 @@ impl Place {
         Ok(self.plan(steps))
     }
 
-    pub(super) fn plan_uninstall(self) -> Result<Plan, InstallError> {
+    pub(super) fn plan_uninstall(self, linger: Option<bool>) -> Result<Plan, InstallError> {
         let (mut steps, mut files) = (Vec::new(), Vec::new());
         for label in LABELS {
             if let Some(domain) = self.launchd.loaded(label)? {
@@ -84,7 +82,9 @@ impl Place {
             }
         }
         if steps.is_empty() && files.is_empty() {
-            return Ok(self.plan(vec![Step::Note("nothing is installed".into())]));
+            steps.push(Step::Note("nothing is installed".into()));
+            steps.extend(no_lingering(linger));
+            return Ok(self.plan(steps));
         }
         let any_file = !files.is_empty();
         steps.append(&mut files);
@@ -93,6 +93,7 @@ impl Place {
         }
         steps.push(Step::Remove(self.errors()));
         steps.push(Step::RemoveSocket(self.paths.control_socket()));
+        steps.extend(no_lingering(linger));
         steps.push(Step::Note("sessions run on; the next command starts a supervisor on demand".into()));
         Ok(self.plan(steps))
     }
@@ -120,6 +121,11 @@ impl Place {
     fn plan(self, steps: Vec<Step>) -> Plan {
         Plan { steps, paths: self.paths, systemctl: None, logind: None }
     }
+}
+
+/// What comes of a wish about lingering.
+fn no_lingering(wish: Option<bool>) -> Option<Step> {
+    wish.map(|_| Step::Note("lingering is systemd's: nothing changes about logouts here".into()))
 }
 
 #[cfg(test)]

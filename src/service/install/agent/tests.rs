@@ -22,7 +22,7 @@ fn plan_install(fake: &Fake) -> Result<Plan, InstallError> {
 }
 
 fn plan_uninstall(fake: &Fake) -> Plan {
-    Place::at(&paths(fake), fake.launchd()).plan_uninstall().expect("a plan")
+    Place::at(&paths(fake), fake.launchd()).plan_uninstall(None).expect("a plan")
 }
 
 /// Carries it out, and returns what launchctl was told.
@@ -174,6 +174,17 @@ fn a_service_that_stays_silent_is_an_error_that_names_the_log() {
     let plan = plan_install(&fake).expect("a plan");
     let error = plan.perform(&Answers { silent: true, ..Answers::default() }, |_| ()).expect_err("silent");
     assert!(error.to_string().ends_with("Library/Logs/abide"), "{error}");
+}
+
+#[test]
+fn a_wish_to_linger_is_answered_and_changes_nothing() {
+    let fake = Fake::new();
+    perform(&fake, &plan_install(&fake).expect("a plan"));
+    let place = || Place::at(&paths(&fake), fake.launchd());
+    let plan = place().plan_install(Path::new("/opt/abide/abided"), Some(true)).expect("a plan");
+    assert!(plan.changes_nothing() && plan.to_string().contains("lingering is systemd's"), "{plan}");
+    let plan = place().plan_uninstall(Some(false)).expect("a plan");
+    assert!(plan.to_string().contains("lingering is systemd's"), "{plan}");
 }
 
 #[test]
