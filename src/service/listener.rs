@@ -6,6 +6,7 @@
 use super::launchd::{activation, agent::SOCKET_NAME};
 use crate::paths::Paths;
 use crate::sys::dirs::{self, DirError, Lock, SocketName};
+use crate::sys::process::{self, Process, Signal};
 use crate::sys::spawn;
 use listenfd::ListenFd;
 use nix::sys::socket::{getsockopt, sockopt};
@@ -16,6 +17,9 @@ use std::time::Duration;
 
 /// How long a supervisor waits for a predecessor that is about to leave.
 const PREDECESSOR_LEAVES: Duration = Duration::from_secs(5);
+
+/// And one that holds the socket of a service manager, before it asks whoever has the lock to leave.
+const SOON: Duration = Duration::from_millis(500);
 
 /// The variables of socket activation. `LISTEN_FDS_FIRST_FD` is of other launchers only.
 const ACTIVATION: [&str; 5] =
@@ -77,7 +81,7 @@ impl Listener {
     pub fn acquire(paths: &Paths) -> Result<Self, ListenError> {
         let path = paths.control_socket();
         let inherited = inherited(&path)?;
-        let lock = daemon_lock(paths)?;
+        let lock = daemon_lock(paths, inherited.is_some())?;
         let (socket, own) = match inherited {
             Some(socket) => (socket, None),
             None => dirs::bind_private(&path).map(|(socket, name)| (socket, Some(name)))?,
@@ -121,21 +125,46 @@ impl Listener {
     }
 }
 
-/// Takes the daemon lock and writes our process id into it, for messages only: no decision reads it.
-fn daemon_lock(paths: &Paths) -> Result<Lock, ListenError> {
+/// Takes the daemon lock and writes our process id into it, for messages and for a successor that the manager started.
+fn daemon_lock(paths: &Paths, inherited: bool) -> Result<Lock, ListenError> {
     let path = paths.daemon_lock();
     let failed = |source| ListenError::Io { doing: "cannot lock", path: path.clone(), source };
-    let Some(lock) = Lock::acquire(&path, PREDECESSOR_LEAVES).map_err(failed)? else {
-        let mut holder = String::new();
-        let read = std::fs::File::open(&path).and_then(|mut file| file.read_to_string(&mut holder));
-        return Err(ListenError::Running(read.ok().and_then(|_| holder.trim().parse().ok())));
-    };
+    let soon = if inherited { SOON } else { PREDECESSOR_LEAVES };
+    let mut lock = Lock::acquire(&path, soon).map_err(failed)?;
+    if lock.is_none() && inherited {
+        // The socket's name leads to us: whoever has the lock listens where nobody comes any more, started by a command
+        // before the manager listened. Its sessions are ours from here on.
+        ask_to_leave(holder(&path)).map_err(failed)?;
+        lock = Lock::acquire(&path, PREDECESSOR_LEAVES).map_err(failed)?;
+    }
+    let lock = lock.ok_or_else(|| ListenError::Running(holder(&path)))?;
     let mut file = lock.file();
     file.set_len(0)
         .and_then(|()| file.rewind())
         .and_then(|()| writeln!(file, "{}", std::process::id()))
         .map_err(failed)?;
     Ok(lock)
+}
+
+/// Who has the lock, by its own note.
+fn holder(path: &Path) -> Option<u32> {
+    let mut holder = String::new();
+    let read = std::fs::File::open(path).and_then(|mut file| file.read_to_string(&mut holder));
+    read.ok().and_then(|_| holder.trim().parse().ok())
+}
+
+/// Sends a supervisor the polite signal, which ends no session. The note may be of an earlier one, whose process id is
+/// somebody else's now: only a process of that name is meant.
+fn ask_to_leave(holder: Option<u32>) -> io::Result<()> {
+    let Some(pid) = holder.filter(|pid| *pid != std::process::id()) else { return Ok(()) };
+    match Process::of(pid) {
+        Ok(process) if process.name == "abided" => {
+            process::signal_exactly(pid, process.start, Signal::SIGTERM).map(drop)
+        }
+        Ok(_) => Ok(()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(e),
+    }
 }
 
 /// The socket that the service manager handed over, checked, or none. Afterwards no variable speaks of it.

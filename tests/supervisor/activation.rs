@@ -73,6 +73,27 @@ fn a_socket_that_was_handed_over_is_served_and_left_as_it_is() {
 }
 
 #[test]
+fn a_managers_socket_takes_over_from_a_supervisor_that_has_lost_its_name() {
+    let home = Home::new();
+    let first = Daemon::start(&home);
+    let (mut client, _) = Client::connect(&home);
+    let record = client.run(&["sh", "-c", "read x"]).record;
+    // A manager that begins to listen replaces what has the name.
+    let path = home.paths().control_socket();
+    std::fs::remove_file(&path).expect("removed");
+    let socket = OwnedFd::from(UnixListener::bind(&path).expect("bound"));
+    let mut second = activate(&home, &socket);
+    let (mut client, welcome) = Client::connect(&home);
+    assert_eq!(welcome.pid, second.id());
+    assert!(first.left());
+    let sessions = client.list();
+    assert_eq!((sessions.len(), sessions[0].record.id), (1, record.id));
+    assert_eq!(home.hosts(), [record.host.expect("a host").pid]);
+    client.get(Command::Quit);
+    assert!(second.wait().expect("waited").success());
+}
+
+#[test]
 fn a_socket_of_somebody_else_is_refused() {
     let home = Home::new();
     home.paths().prepare().expect("folders");
