@@ -152,6 +152,9 @@ pub enum Reply {
         sessions: usize,
         /// What keeps it here, or when it leaves; for people.
         holding: String,
+        /// How far the exchange of its program is; none from one that knows no such thing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        upgrade: Option<super::upgrade::Status>,
     },
     /// Not done.
     Error {

@@ -349,6 +349,14 @@ pub enum Event {
     },
     /// Clients connected to the supervisor now, this many.
     Clients(usize),
+    /// The exchange of the supervisor's program came further: what clients are told from now on, and what the journal
+    /// is told.
+    Upgrade {
+        /// For clients.
+        status: Box<super::upgrade::Status>,
+        /// The event's name, and a text.
+        tell: Option<(&'static str, String)>,
+    },
     /// A deadline came.
     Tick,
 }

@@ -78,6 +78,7 @@ pub struct Fleet {
     pub(super) unneeded_since: Option<u64>,
     pub(super) line: String,
     pub(super) leaving: bool,
+    pub(super) upgrade: Option<super::upgrade::Status>,
     pub(super) out: Vec<Action>,
 }
 
@@ -102,6 +103,7 @@ impl Fleet {
             unneeded_since: None,
             line: String::new(),
             leaving: false,
+            upgrade: None,
             out: Vec::new(),
         }
     }
@@ -139,6 +141,12 @@ impl Fleet {
             Event::Clients(n) => {
                 self.clients = n;
                 self.unneeded_since = None;
+            }
+            Event::Upgrade { status, tell } => {
+                self.upgrade = Some(*status);
+                if let Some((event, text)) = tell {
+                    self.journal(None, event, &text, "");
+                }
             }
             Event::Tick => {}
         }

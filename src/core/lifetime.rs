@@ -48,6 +48,19 @@ impl Fleet {
         }
     }
 
+    /// Whether nothing is under way that somebody waits for and that ends by itself: the moment for an exchange of the
+    /// program. A request that waits for a session's state may do so for days.
+    pub fn is_quiet(&self) -> bool {
+        let starting =
+            |s: &super::session::Session| matches!(s.phase, Phase::Waiting { .. } | Phase::Launching);
+        self.requests.is_empty() && !self.sessions.values().any(starting)
+    }
+
+    /// The ids of all sessions that clients may see.
+    pub fn visible_ids(&self) -> Vec<super::id::SessionId> {
+        self.sessions.values().filter(|s| s.is_visible()).map(super::session::Session::id).collect()
+    }
+
     /// The line for the service manager, where it changed.
     pub(super) fn show(&mut self) {
         let mut counts: BTreeMap<_, usize> = BTreeMap::new();
@@ -90,6 +103,7 @@ impl Fleet {
             live: self.sessions.values().filter(|s| s.is_live()).count(),
             sessions: visible.count(),
             holding,
+            upgrade: self.upgrade.clone(),
         };
         self.reply(ticket, reply, true);
     }

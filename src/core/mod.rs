@@ -22,6 +22,7 @@ pub mod restart;
 pub mod session;
 pub mod status;
 pub mod text;
+pub mod upgrade;
 mod watch;
 mod why;
 

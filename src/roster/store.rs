@@ -98,8 +98,32 @@ impl Store {
         at("cannot read", &self.events, lines::tail(&self.events, most, EVENTS_LIMIT))
     }
 
+    /// Copies every record, and the roster, to the state folder of `other`, which must be there. What else sessions have
+    /// stays where it is.
+    ///
+    /// # Errors
+    /// [`RosterError`] of the first that could not be copied.
+    pub fn copy_records(&self, other: &Paths) -> Result<(), RosterError> {
+        let names = at("cannot list", &self.jobs, std::fs::read_dir(&self.jobs))?;
+        for name in names.flatten().filter_map(|entry| entry.file_name().into_string().ok()) {
+            let Ok(id) = name.parse::<SessionId>() else { continue };
+            let folder = other.job(&id.to_string());
+            make_job(&folder)?;
+            copy(&self.job(id).join("state.json"), &folder.join("state.json"))?;
+        }
+        copy(&self.roster, &other.roster())
+    }
+
     pub(super) fn job(&self, id: SessionId) -> PathBuf {
         self.jobs.join(id.to_string())
+    }
+}
+
+/// Copies a file, if there is one.
+fn copy(from: &Path, to: &Path) -> Result<(), RosterError> {
+    match std::fs::copy(from, to) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => at("cannot copy", from, Err(e)),
+        Ok(_) | Err(_) => Ok(()),
     }
 }
 

@@ -3,14 +3,16 @@
 //! Either way the supervisor holds the daemon lock, so that there is one. A socket of our own appears under its name
 //! only when it accepts, and its name is removed only while it still leads to this socket.
 
+use super::handover::Handover;
 use super::launchd::{activation, agent::SOCKET_NAME};
 use crate::paths::Paths;
 use crate::sys::dirs::{self, DirError, Lock, SocketName};
 use crate::sys::process::{self, Process, Signal};
-use crate::sys::spawn;
+use crate::sys::{exec, spawn};
 use listenfd::ListenFd;
 use nix::sys::socket::{getsockopt, sockopt};
 use std::io::{self, Read, Seek, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -44,6 +46,10 @@ pub enum ListenError {
     /// The socket cannot be made.
     #[error(transparent)]
     Dir(#[from] DirError),
+    /// What the supervisor before this one handed over cannot be used. The service manager, or the next command, starts
+    /// a fresh one.
+    #[error("the supervisor that was exchanged for this one handed over {0}")]
+    HandedOver(String),
     /// What the service manager handed over is not our socket.
     #[error(
         "the service manager handed over {what}, where the socket {expected} belongs: compare the socket's path in what \
@@ -69,7 +75,8 @@ pub struct Listener {
     // Before the lock, since fields are dropped in order: the name goes while nobody else may take it.
     own: Option<SocketName>,
     path: PathBuf,
-    _lock: Lock,
+    handed_over: bool,
+    lock: Lock,
 }
 
 impl Listener {
@@ -80,13 +87,50 @@ impl Listener {
     /// [`ListenError`]: a second supervisor, an inherited descriptor that is not our socket, or no socket can be made.
     pub fn acquire(paths: &Paths) -> Result<Self, ListenError> {
         let path = paths.control_socket();
+        if let Some(handover) = Handover::take().map_err(ListenError::HandedOver)? {
+            spawn::forget_variables(&ACTIVATION);
+            return Self::take_over(handover, paths, path);
+        }
         let inherited = inherited(&path)?;
         let lock = daemon_lock(paths, inherited.is_some())?;
         let (socket, own) = match inherited {
             Some(socket) => (socket, None),
             None => dirs::bind_private(&path).map(|(socket, name)| (socket, Some(name)))?,
         };
-        Ok(Self { socket, own, path, _lock: lock })
+        Ok(Self { socket, own, path, handed_over: false, lock })
+    }
+
+    fn take_over(handover: Handover, paths: &Paths, path: PathBuf) -> Result<Self, ListenError> {
+        let wrong = |what: String| ListenError::HandedOver(what);
+        let socket = exec::take_kept(handover.listener).map_err(|e| wrong(format!("no socket ({e})")))?;
+        let socket = UnixListener::from(socket);
+        let own = handover.own.map(|identity| SocketName::take_over(&path, identity));
+        match &own {
+            // One of our own was bound under another name, so its address says nothing. That the name leads to this very
+            // descriptor shows when this process asks itself through it.
+            Some(name) if name.is_ours() => check_listens(&socket).map_err(wrong)?,
+            Some(_) => return Err(wrong(format!("a socket whose name {} is gone", path.display()))),
+            None => check(&socket, &path).map_err(wrong)?,
+        }
+        let lock = exec::take_kept(handover.lock).and_then(|fd| Lock::take_over(fd, &paths.daemon_lock()));
+        let lock = lock.map_err(|e| wrong(format!("no lock ({e})")))?;
+        Ok(Self { socket, own, path, handed_over: true, lock })
+    }
+
+    /// Did another build run in this process before, and hand the socket over?
+    pub fn is_handed_over(&self) -> bool {
+        self.handed_over
+    }
+
+    /// What a build that is executed in this process's place needs: the variable that says so, and the descriptors that
+    /// must stay open.
+    pub fn hand_over(&self) -> (Handover, [BorrowedFd<'_>; 2]) {
+        let handover = Handover {
+            listener: exec::number(&self.socket),
+            lock: exec::number(self.lock.file()),
+            own: self.own.as_ref().map(SocketName::identity),
+        };
+        (handover, [self.socket.as_fd(), self.lock.file().as_fd()])
     }
 
     /// The socket, for accepting.
@@ -198,7 +242,7 @@ fn inherited(expected: &Path) -> Result<Option<UnixListener>, ListenError> {
     Ok(Some(socket))
 }
 
-fn check(socket: &UnixListener, expected: &Path) -> Result<(), String> {
+fn check_listens(socket: &UnixListener) -> Result<(), String> {
     let accepts = getsockopt(socket, sockopt::AcceptConn).map_err(|e| format!("a strange socket ({e})"))?;
     if !accepts {
         return Err("a socket that does not listen".into());
@@ -206,6 +250,11 @@ fn check(socket: &UnixListener, expected: &Path) -> Result<(), String> {
     if !spawn::is_cloexec(socket).map_err(|e| e.to_string())? {
         return Err("a socket that stays open in other programs".into());
     }
+    Ok(())
+}
+
+fn check(socket: &UnixListener, expected: &Path) -> Result<(), String> {
+    check_listens(socket)?;
     let address = socket.local_addr().map_err(|e| format!("a socket without an address ({e})"))?;
     let path = address.as_pathname().ok_or("a socket without a path")?;
     // The manager may spell the runtime folder in another way (/var/run).

@@ -46,6 +46,20 @@ pub fn find_lasting(name: &'static str) -> Result<PathBuf, ProgramError> {
     )
 }
 
+/// The path by which this program was started and will be again, after upgrades too: links in it are not followed.
+/// Service managers and our own starters give it whole; where somebody typed less, as [`find_lasting`].
+///
+/// # Errors
+/// [`ProgramError`].
+pub fn launch_path() -> Result<PathBuf, ProgramError> {
+    // It need not lead to the file that runs: that may have been replaced already.
+    if let Some(given) = std::env::args_os().next().map(PathBuf::from).filter(|path| path.is_absolute()) {
+        return Ok(given);
+    }
+    let own = undeleted(&std::env::current_exe().map_err(ProgramError::Unknown)?);
+    Ok(typed().filter(|typed| same_file(typed, &own)).unwrap_or(own))
+}
+
 /// The absolute path that the first argument means.
 fn typed() -> Option<PathBuf> {
     let typed = PathBuf::from(std::env::args_os().next()?);

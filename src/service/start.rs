@@ -124,18 +124,24 @@ pub fn ensure_running(paths: &Paths) -> Result<Started, StartError> {
     }
 }
 
+/// Gives a supervisor that is about to be started without a manager its environment: where the folders are, who the user
+/// is, and nothing else of ours.
+pub fn environment(command: &mut Command, paths: &Paths) {
+    standalone::base_environment(command, paths);
+}
+
 /// Does anybody listen on the control socket?
 pub fn answers(paths: &Paths) -> bool {
     UnixStream::connect(paths.control_socket()).is_ok()
 }
 
 fn start_detached(paths: &Paths) -> Result<Started, StartError> {
-    let program = program::find("abided")?;
+    let program = program::find_lasting("abided")?;
     let failed = |source| StartError::Spawn { program: program.clone(), source };
     let (mut said, its_end) = io::pipe().map_err(failed)?;
     let mut command = Command::new(&program);
     command.args(["--ready-fd", "1"]);
-    standalone::base_environment(&mut command, paths);
+    environment(&mut command, paths);
     command.stdin(Stdio::null()).stdout(its_end).stderr(Stdio::null());
     spawn::spawn_detached(&mut command).map_err(failed)?;
     // Our copy of its end of the pipe goes with the command, so that its death is the pipe's end.
@@ -223,6 +229,7 @@ mod under_systemd {
             "--property=NotifyAccess=main",
             "--property=Restart=on-failure",
             "--property=RestartSec=500ms",
+            "--property=TimeoutStartSec=10s",
             "--property=KillMode=mixed",
             "--property=TimeoutStopSec=20s",
             "--property=OOMPolicy=continue",

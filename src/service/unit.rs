@@ -8,6 +8,9 @@ pub const SOCKET: &str = "abide.socket";
 /// The supervisor's service.
 pub const SERVICE: &str = "abide.service";
 
+/// What notices that the program was replaced; enabled as well.
+pub const UPGRADE: &str = "abide-upgrade.path";
+
 /// Marks the files that `abide install` wrote, and that `abide uninstall` therefore may remove.
 pub const MARK: &str = "# Written by `abide install`, removed by `abide uninstall`. Changes belong into a drop-in file: \
                         systemctl --user edit";
@@ -16,9 +19,11 @@ pub const MARK: &str = "# Written by `abide install`, removed by `abide uninstal
 const PROGRAM: &str = "/usr/bin/abided";
 
 /// Path below the folder of units, and content.
-const TEMPLATES: [(&str, &str); 4] = [
+const TEMPLATES: [(&str, &str); 6] = [
     (SOCKET, include_str!("../../systemd/abide.socket")),
     (SERVICE, include_str!("../../systemd/abide.service")),
+    (UPGRADE, include_str!("../../systemd/abide-upgrade.path")),
+    ("abide-upgrade.service", include_str!("../../systemd/abide-upgrade.service")),
     ("abide.slice", include_str!("../../systemd/abide.slice")),
     (
         "abide-session-.service.d/10-defaults.conf",
@@ -52,8 +57,14 @@ pub fn on_demand(tag: Option<&str>) -> String {
 /// # Errors
 /// [`Unwritable`].
 pub fn render(program: &Path) -> Result<Vec<(&'static str, String)>, Unwritable> {
-    let program = quoted(program)?;
-    Ok(TEMPLATES.map(|(name, text)| (name, format!("{MARK}\n{}", text.replace(PROGRAM, &program)))).to_vec())
+    let (quoted, bare) = (quoted(program)?, unquoted(program)?);
+    let line = |line: &str| {
+        // A path to be watched is the rest of its line, and is not unquoted.
+        let path = if line.starts_with("PathChanged=") { &bare } else { &quoted };
+        line.replace(PROGRAM, path)
+    };
+    let fill = |text: &str| text.split('\n').map(line).collect::<Vec<_>>().join("\n");
+    Ok(TEMPLATES.map(|(name, text)| (name, format!("{MARK}\n{}", fill(text)))).to_vec())
 }
 
 /// Every path that an installation may have, below the folder of units.
@@ -78,6 +89,12 @@ fn quoted(path: &Path) -> Result<String, Unwritable> {
     let text = escaped(path)?;
     let plain = |c: char| c.is_alphanumeric() || "/._-+%@:,".contains(c);
     Ok(if text.chars().all(plain) { text } else { format!("\"{text}\"") })
+}
+
+/// For a setting that takes the rest of its line.
+fn unquoted(path: &Path) -> Result<String, Unwritable> {
+    let text = path.to_str().filter(|text| !text.chars().any(char::is_control) && text.trim() == *text);
+    text.map(|text| text.replace('%', "%%")).ok_or_else(|| Unwritable(path.into()))
 }
 
 /// For the inside of a quoted word: specifiers and the quoting itself mean nothing.
@@ -118,6 +135,12 @@ mod tests {
         assert!(service("/100%/abided").contains("\nExecStart=/100%%/abided\n"));
         assert!(service(r#"/q"u\o/abided"#).contains("\nExecStart=\"/q\\\"u\\\\o/abided\"\n"));
         assert!(service("/a;b/abided").contains("\nExecStart=\"/a;b/abided\"\n"));
+        let path = |program: &str| {
+            let rendered = render(Path::new(program)).expect("writable");
+            rendered.into_iter().find(|(name, _)| *name == UPGRADE).expect("there").1
+        };
+        assert!(path("/a b/100%/abided").contains("\nPathChanged=/a b/100%%/abided\n"));
+        assert!(path("/x/usr/bin/abided").contains("\nPathChanged=/x/usr/bin/abided\n"));
         render(Path::new("/a\nExecStartPre=evil")).expect_err("a line end");
         render(Path::new(std::ffi::OsStr::from_bytes(b"/\xff"))).expect_err("not UTF-8");
     }

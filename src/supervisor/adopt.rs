@@ -17,6 +17,8 @@ pub(super) struct Inventory {
     pub(super) found: Vec<Found>,
     /// Hosts to be watched: what is known of them, and a connection where they answered.
     pub(super) hosts: Vec<(SessionId, Welcome, Option<Link>)>,
+    /// Hosts that listen and could not be spoken to, and why.
+    pub(super) unspoken: Vec<String>,
 }
 
 /// Looks around. The births socket is bound before this, so that a host which starts meanwhile is either found here or
@@ -38,6 +40,7 @@ pub(super) async fn look(paths: &Paths, orders: Option<&Orders>, records: &[Reco
             // Somebody listens. That is no evidence of an end.
             Err(error @ (DialError::Silent | DialError::Refused(_))) => {
                 tracing::warn!(session = %id, %error, "a host is there and cannot be spoken to");
+                inventory.unspoken.push(format!("the host of {id}: {error}"));
                 if let Some(welcome) = by_id.get(&id).and_then(|record| last_known(record)) {
                     inventory.alive(id, welcome, None);
                 }

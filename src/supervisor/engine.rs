@@ -1,14 +1,18 @@
 //! The sole owner of the fleet: one thing happens, the core decides, the hands do it; nothing in between waits.
 
+mod exchange;
+
 use super::adopt::Inventory;
 use super::births;
 use super::clock::Awake;
 use super::connection;
 use super::input::{Client, Input};
 use super::perform::Hands;
+use super::upgrade::Upgrader;
 use crate::core::event::{Event, Ticket};
 use crate::core::fleet::Fleet;
 use crate::core::id::SessionId;
+use crate::core::upgrade::{self, Stamp};
 use crate::service::Listener;
 use crate::wire::host::Birth;
 use std::collections::HashSet;
@@ -27,8 +31,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// How long clients may take to read their last answers when the supervisor leaves.
 const FAREWELL: Duration = Duration::from_secs(1);
 
+/// How long requests under way may hold up an exchange of the program. Whoever is cut off asks again.
+const DRAIN: Duration = Duration::from_secs(2);
+
 /// Why the supervisor left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Left {
     /// Nothing needed it.
     Idle,
@@ -36,6 +43,10 @@ pub(super) enum Left {
     Asked,
     /// A signal.
     Signal(&'static str),
+    /// It does not hear itself through its own socket.
+    Deaf(String),
+    /// The proof of this build is over: the sessions that it listed.
+    Proved(Vec<SessionId>),
 }
 
 /// See the module.
@@ -55,6 +66,13 @@ pub(super) struct Engine {
     /// No connection is accepted before this: the last attempt failed.
     pause: Option<Pin<Box<Sleep>>>,
     signals: Signals,
+    upgrader: Option<Upgrader>,
+    /// Another build is to be executed as soon as nothing is under way, or at this time.
+    exchange: Option<(Stamp, Pin<Box<Sleep>>)>,
+    /// That time has come.
+    cut_off: bool,
+    /// Something that is no client and no signal wants it to leave.
+    left: Option<Left>,
 }
 
 struct Signals {
@@ -72,6 +90,7 @@ enum Cause {
     Leave(Left),
     Hangup,
     Resume,
+    Drained,
 }
 
 impl Engine {
@@ -104,6 +123,10 @@ impl Engine {
             next_connection: 1,
             leaving: watch::channel(false).0,
             pause: None,
+            upgrader: None,
+            exchange: None,
+            cut_off: false,
+            left: None,
             signals: Signals {
                 terminate: signal(SignalKind::terminate())?,
                 interrupt: signal(SignalKind::interrupt())?,
@@ -124,9 +147,13 @@ impl Engine {
     pub(super) async fn run(&mut self) -> Left {
         loop {
             let cause = self.next().await;
-            if let Some(left) = self.turn(cause) {
+            let mut left = self.turn(cause);
+            if left.is_none() {
+                left = self.exchange_if_quiet().await;
+            }
+            if let Some(left) = left {
                 self.hands.leave = None;
-                if self.may_leave(left) {
+                if self.may_leave(&left) {
                     return left;
                 }
             }
@@ -136,14 +163,22 @@ impl Engine {
     async fn next(&mut self) -> Cause {
         // The present, so that the timer is armed from it.
         self.clock.now();
-        let wait = self.clock.arm(self.fleet.next_deadline().map(|(at, _)| at));
+        let fleet = self.fleet.next_deadline().map(|(at, _)| at);
+        let upgrade = self.upgrader.as_ref().and_then(Upgrader::next_deadline);
+        let wait = self.clock.arm(fleet.into_iter().chain(upgrade).min());
         let timer = async {
             match wait {
                 Some(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
                 None => std::future::pending().await,
             }
         };
-        let paused = self.pause.is_some();
+        let (paused, exchanging) = (self.pause.is_some(), self.exchange.is_some());
+        let drained = async {
+            match &mut self.exchange {
+                Some((_, sleep)) => sleep.as_mut().await,
+                None => std::future::pending().await,
+            }
+        };
         let pause = async {
             match &mut self.pause {
                 Some(sleep) => sleep.as_mut().await,
@@ -157,9 +192,11 @@ impl Engine {
             _ = self.signals.hangup.recv() => Cause::Hangup,
             Some(input) = self.inputs.recv() => Cause::Input(Box::new(input)),
             birth = self.births.accept(), if !paused => Cause::Birth(birth.map(|(stream, _)| stream)),
-            client = self.control.accept(), if !paused => Cause::Client(client.map(|(stream, _)| stream)),
+            // Before an exchange they wait in the socket's queue: the next build takes them.
+            client = self.control.accept(), if !paused && !exchanging => Cause::Client(client.map(|(stream, _)| stream)),
             () = timer => Cause::Timer,
             () = pause => Cause::Resume,
+            () = drained => Cause::Drained,
         }
     }
 
@@ -173,14 +210,20 @@ impl Engine {
                 self.connections.spawn(heard);
             }
             Cause::Client(Err(error)) | Cause::Birth(Err(error)) => self.refused(&error),
-            Cause::Timer => self.handle(Event::Tick),
+            Cause::Timer => {
+                self.handle(Event::Tick);
+                self.upgrade(upgrade::Event::Tick);
+            }
             Cause::Leave(left) => return Some(left),
             Cause::Resume => self.pause = None,
-            Cause::Hangup => tracing::info!("SIGHUP has no meaning here yet; nothing is done"),
+            Cause::Hangup => self.upgrade(upgrade::Event::Noticed { reload: true }),
+            // Requests that are still under way are cut off.
+            Cause::Drained => self.patience_is_over(),
         }
         // Finished connections are let go of.
         while self.connections.try_join_next().is_some() {}
-        self.hands.leave.map(|asked| if asked { Left::Asked } else { Left::Idle })
+        let left = self.left.take();
+        left.or_else(|| self.hands.leave.map(|asked| if asked { Left::Asked } else { Left::Idle }))
     }
 
     fn handle(&mut self, event: Event) {
@@ -205,6 +248,8 @@ impl Engine {
                 }
                 self.handle(Event::Clients(self.connected.len()));
             }
+            Input::Upgrade(event) => self.upgrade(event),
+            Input::OwnAnswer(answer) => self.heard_itself(answer),
             Input::Birth(birth) => self.birth(birth),
             Input::NotLaunched { id, generation, error } => self.hands.give_up(id, generation, error, false),
             Input::Overdue { id, generation } => {
@@ -259,9 +304,9 @@ impl Engine {
 
     /// Looks once more whether somebody came. One that comes later finds no socket (or the service manager's queue),
     /// and a new supervisor.
-    fn may_leave(&mut self, left: Left) -> bool {
+    fn may_leave(&mut self, left: &Left) -> bool {
         match left {
-            Left::Asked | Left::Signal(_) => return true,
+            Left::Asked | Left::Signal(_) | Left::Deaf(_) | Left::Proved(_) => return true,
             Left::Idle => {}
         }
         if let Err(error) = self.listener.hide() {
@@ -291,8 +336,8 @@ impl Engine {
         false
     }
 
-    /// Finishes what was begun: every save, and the last answers.
-    pub(super) async fn leave(mut self) {
+    /// Finishes what was begun: every save, and the last answers. No connection is left.
+    pub(super) async fn finish(&mut self) {
         self.hands.writer.flush().await;
         // Outcomes of those saves may be somebody's answer.
         while let Ok(input) = self.inputs.try_recv() {

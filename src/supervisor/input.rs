@@ -43,6 +43,10 @@ pub(super) enum Input {
         /// Which start.
         generation: u64,
     },
+    /// About the exchange of this program.
+    Upgrade(crate::core::upgrade::Event),
+    /// It asked itself, through its own socket: the sessions that it lists, or why there was no answer.
+    OwnAnswer(Result<Vec<SessionId>, String>),
     /// A watched host is gone; the event says how.
     Unlinked {
         /// What its welcome said.

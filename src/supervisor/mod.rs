@@ -8,6 +8,7 @@
 //! | `orders` | start orders, with the sessions' environments |
 //! | `connection`, `outbox`, `prepare` | one client |
 //! | `links`, `births`, `adopt` | hosts: watched, reported, found |
+//! | `upgrade`, `watch`, `proof`, `answer` | the exchange of the program for the one that is installed |
 //! | `clock`, `surroundings` | awake time; the machine, the manager and the environment that it finds itself in |
 //! | `log` | the journal or a file |
 //!
@@ -15,6 +16,7 @@
 //! service manager stalls nobody else.
 
 mod adopt;
+mod answer;
 mod births;
 mod clock;
 mod connection;
@@ -27,19 +29,23 @@ mod orders;
 mod outbox;
 mod perform;
 mod prepare;
+mod proof;
 mod surroundings;
+mod upgrade;
+mod watch;
 mod writer;
 
 use crate::VERSION;
 use crate::config::Settings;
 use crate::core::event::Event;
 use crate::core::fleet::{self, Fleet};
+use crate::core::id::SessionId;
 use crate::core::record::Origin;
 use crate::paths::Paths;
 use crate::roster::{self, Store};
 use crate::service::notify::{self, Readiness};
-use crate::service::{Listener, Manager};
-use crate::sys::dirs;
+use crate::service::{Listener, Manager, program};
+use crate::sys::{dirs, exec};
 use engine::{Engine, Left};
 use std::os::fd::RawFd;
 use std::process::ExitCode;
@@ -52,17 +58,23 @@ Usage: abided [--foreground] [--ready-fd N]
 
       --foreground   log to standard error
       --ready-fd N   write a line to this descriptor when the socket accepts connections, or why it does not
+      --self-check   for a supervisor that is about to be replaced by this build: start on its copy of the records
       --version      print the version
       --help         print this
 ";
 
 /// Entry point.
 pub fn main() -> ExitCode {
+    // Before anything else: a reload may come at any time.
+    exec::survive_hangups();
     let options = match Options::parse(std::env::args().skip(1)) {
         Ok(Parsed::Run(options)) => options,
         Ok(Parsed::Print(text)) => return print(&text, false),
         Err(message) => return print(&format!("abided: {message}\n\n{USAGE}"), true),
     };
+    if options.self_check {
+        return self_check();
+    }
     let readiness = match Readiness::new(options.ready_fd) {
         Ok(readiness) => readiness,
         Err(e) => return print(&format!("abided: --ready-fd: {e}\n"), true),
@@ -88,8 +100,31 @@ fn print(text: &str, failed: bool) -> ExitCode {
     }
 }
 
+/// Proves that this build starts and answers: see `proof`.
+fn self_check() -> ExitCode {
+    proof::bound();
+    if !Paths::find().is_ok_and(|paths| proof::is_for_proofs(&paths)) {
+        let what =
+            "--self-check is for the supervisor that runs, which prepares a copy of its records for it";
+        return print(&format!("abided: {what}; `abide daemon status` tells what came of it\n"), true);
+    }
+    print(&format!("abided {VERSION}\n"), false);
+    let proved = program::find("abide-host")
+        .map_err(|e| e.to_string())
+        .and_then(|_| Setup::prepare(true))
+        .and_then(|setup| setup.rehearse());
+    match proved {
+        Ok(sessions) => {
+            let lines = sessions.iter().map(|id| format!("session {id}\n")).collect::<String>();
+            print(&format!("{lines}ready\n"), false)
+        }
+        Err(message) => print(&format!("abided: {message}\n"), true),
+    }
+}
+
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Options {
+    self_check: bool,
     foreground: bool,
     ready_fd: Option<RawFd>,
 }
@@ -108,6 +143,7 @@ impl Options {
                 "--version" | "-V" => return Ok(Parsed::Print(format!("abided {VERSION}\n"))),
                 "--help" | "-h" => return Ok(Parsed::Print(USAGE.to_owned())),
                 "--foreground" => options.foreground = true,
+                "--self-check" => options.self_check = true,
                 "--ready-fd" => {
                     let number = args.next().and_then(|n| n.parse().ok()).filter(|n| *n >= 0);
                     options.ready_fd = Some(number.ok_or("--ready-fd needs the number of a descriptor")?);
@@ -125,6 +161,19 @@ struct Setup {
     settings: Settings,
     listener: Listener,
     log: log::Guard,
+    foreground: bool,
+}
+
+/// What a start is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// Serving.
+    Serve {
+        /// It logs to standard error, and so does what is executed in its place.
+        foreground: bool,
+    },
+    /// A proof: nothing is started, watched or ended.
+    Rehearse,
 }
 
 impl Setup {
@@ -150,18 +199,18 @@ impl Setup {
             tracing::warn!("{warning}");
         }
         let settings = settings(&paths);
-        Ok(Self { paths, settings, listener, log })
+        Ok(Self { paths, settings, listener, log, foreground })
     }
 
     fn serve(self, readiness: Readiness) -> ExitCode {
-        // Files are read and hosts are started by calls that block for moments, and never many at a time.
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4).build();
-        let outcome = match runtime {
-            Ok(runtime) => runtime.block_on(run(self.paths, self.settings, self.listener, readiness)),
-            Err(e) => Err(format!("cannot start: {e}")),
-        };
+        let purpose = Purpose::Serve { foreground: self.foreground };
+        let outcome = start(self.paths, self.settings, self.listener, readiness, purpose);
         let code = match outcome {
+            Ok(Left::Deaf(why)) => {
+                let message = format!("it does not hear itself through its own socket: {why}");
+                tracing::error!("{message}");
+                print(&format!("abided: {message}\n"), true)
+            }
             Ok(left) => {
                 tracing::info!(?left, "abided leaves; sessions stay");
                 ExitCode::SUCCESS
@@ -176,11 +225,38 @@ impl Setup {
     }
 }
 
+impl Setup {
+    /// The sessions that this build lists through its socket.
+    fn rehearse(self) -> Result<Vec<SessionId>, String> {
+        let readiness = Readiness::new(None).map_err(|e| e.to_string())?;
+        match start(self.paths, self.settings, self.listener, readiness, Purpose::Rehearse)? {
+            Left::Proved(sessions) => Ok(sessions),
+            Left::Deaf(why) => Err(format!("it does not hear itself through its own socket: {why}")),
+            left @ (Left::Idle | Left::Asked | Left::Signal(_)) => Err(format!("it left early ({left:?})")),
+        }
+    }
+}
+
+fn start(
+    paths: Paths,
+    settings: Settings,
+    listener: Listener,
+    readiness: Readiness,
+    purpose: Purpose,
+) -> Result<Left, String> {
+    // Files are read and hosts are started by calls that block for moments, and never many at a time.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4).build();
+    runtime
+        .map_err(|e| format!("cannot start: {e}"))?
+        .block_on(run(paths, settings, listener, readiness, purpose))
+}
+
 async fn run(
     paths: Paths,
     settings: Settings,
     listener: Listener,
     readiness: Readiness,
+    purpose: Purpose,
 ) -> Result<Left, String> {
     let text = |e: &dyn std::fmt::Display| e.to_string();
     let (inputs, queue) = tokio::sync::mpsc::unbounded_channel();
@@ -196,8 +272,10 @@ async fn run(
     if let Err(error) = readiness.ready("looking for sessions") {
         tracing::warn!(%error, "cannot tell that the socket is ready");
     }
-    let orders = paths.orders().map_err(|e| text(&e))?.map(orders::Orders::new);
-    if orders.is_none() {
+    let rehearsal = purpose == Purpose::Rehearse;
+    let orders =
+        if rehearsal { None } else { paths.orders().map_err(|e| text(&e))?.map(orders::Orders::new) };
+    if !rehearsal && orders.is_none() {
         tracing::warn!(
             "no folder in memory can be had: sessions cannot be started, since environments stay off disks"
         );
@@ -226,6 +304,9 @@ async fn run(
         .map_err(|e| text(&e))?;
     let origin = if listener.is_inherited() { Origin::Service } else { Origin::Transient };
     let inventory = adopt::look(&paths, orders.as_ref(), &records).await;
+    if rehearsal && let Some(unspoken) = inventory.unspoken.first() {
+        return Err(format!("it cannot speak to {unspoken}"));
+    }
     // A session without its folder is gone, unless its host lives.
     records.extend(without_folder.into_iter().filter(|record| inventory.lives(record.id)));
     let here = surroundings::here(&manager);
@@ -244,16 +325,30 @@ async fn run(
     });
     let client = input::Client::new(inputs.clone(), prepare);
     let fleet = Fleet::new(fleet_settings);
-    let hands = perform::Hands::new(paths, settings, orders, manager, writer, inputs);
+    let (own_socket, handed_over) = (paths.control_socket(), listener.is_handed_over());
+    let upgrader = match purpose {
+        Purpose::Serve { foreground } => Some(upgrade::Upgrader::start(&paths, inputs.clone(), foreground)),
+        Purpose::Rehearse => None,
+    };
+    let mut hands = perform::Hands::new(paths, settings, orders, manager, writer, inputs);
+    hands.rehearsal = rehearsal;
     let mut engine = Engine::new(fleet, hands, queue, listener, births, client).map_err(|e| text(&e))?;
     engine.adopt(adopt, inventory);
+    match upgrader {
+        Some(Ok(upgrader)) => engine.set_upgrader(upgrader),
+        Some(Err(error)) => tracing::warn!(error, "another build cannot take over while this one runs"),
+        None => {}
+    }
+    if handed_over || rehearsal {
+        engine.ask_itself(own_socket);
+    }
     let left = engine.run().await;
-    if let Err(error) = notify::stopping() {
+    if !rehearsal && let Err(error) = notify::stopping() {
         tracing::debug!(%error, "cannot tell the service manager");
     }
     // Hosts that start from here on live on without a report, and are found by their sockets.
     drop(births_name);
-    engine.leave().await;
+    engine.finish().await;
     Ok(left)
 }
 
@@ -286,7 +381,7 @@ mod tests {
     #[test]
     fn arguments_are_few_and_checked() {
         assert_eq!(parse(&[]), Ok(Parsed::Run(Options::default())));
-        let all = Options { foreground: true, ready_fd: Some(3) };
+        let all = Options { foreground: true, ready_fd: Some(3), self_check: false };
         assert_eq!(parse(&["--foreground", "--ready-fd", "3"]), Ok(Parsed::Run(all)));
         assert!(matches!(parse(&["--version"]), Ok(Parsed::Print(v)) if v.contains(VERSION)));
         for bad in [&["--ready-fd"][..], &["--ready-fd", "x"], &["--ready-fd", "-1"], &["serve"]] {

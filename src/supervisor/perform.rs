@@ -39,6 +39,8 @@ pub(super) struct Hands {
     prepared: HashMap<SessionId, Preparation>,
     /// Starts of which neither a birth nor a failure was heard. Dropping the sender ends the wait for it.
     starting: HashMap<(SessionId, u64), oneshot::Sender<()>>,
+    /// Nothing is started, watched or ended: see `proof`.
+    pub(super) rehearsal: bool,
     /// The core wants to leave; `true` where a client asked for it.
     pub(super) leave: Option<bool>,
 }
@@ -79,6 +81,7 @@ impl Hands {
             links: HashMap::new(),
             prepared: HashMap::new(),
             starting: HashMap::new(),
+            rehearsal: false,
             leave: None,
         }
     }
@@ -114,11 +117,19 @@ impl Hands {
         self.starting.remove(&(id, generation));
     }
 
+    /// The sessions whose hosts are watched.
+    pub(super) fn hosts(&self) -> Vec<SessionId> {
+        self.links.keys().map(|(id, _)| *id).collect()
+    }
+
     /// Does what the core decided.
     pub(super) fn perform(&mut self, action: Action) {
         match action {
+            Action::Launch { .. } | Action::Stop { .. } | Action::Remove { .. } if self.rehearsal => {}
             Action::Save(record) => {
-                self.prepare(&record);
+                if !self.rehearsal {
+                    self.prepare(&record);
+                }
                 self.writer.save(record);
             }
             Action::Launch { id, generation, argv, cwd, environment, by_itself, renew, had } => {
@@ -243,7 +254,7 @@ impl Hands {
     /// Watches a host from now on, if it is not watched already.
     pub(super) fn watch(&mut self, id: SessionId, welcome: Welcome, link: Option<Link>) {
         let key = (id, welcome.generation);
-        if self.links.contains_key(&key) {
+        if self.rehearsal || self.links.contains_key(&key) {
             return;
         }
         let (over, _) = watch::channel(false);

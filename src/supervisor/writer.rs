@@ -7,6 +7,7 @@ use crate::core::action::Entry;
 use crate::core::event::Event;
 use crate::core::id::SessionId;
 use crate::core::record::Record;
+use crate::paths::Paths;
 use crate::roster::Store;
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -22,6 +23,8 @@ enum Job {
     Save(Box<Record>),
     Journal(Entry),
     Remove(SessionId),
+    /// Copy all records to the state folder of these paths.
+    Copy(Box<Paths>, Sender<Result<(), String>>),
     /// Everything that came before is done: say so.
     Flush(tokio::sync::oneshot::Sender<()>),
 }
@@ -60,6 +63,13 @@ impl Writer {
 
     pub(super) fn remove(&self, id: SessionId) {
         self.send(Job::Remove(id));
+    }
+
+    /// Copies all records, once everything asked for so far is on the disk.
+    pub(super) fn copy(&self, to: Paths) -> Receiver<Result<(), String>> {
+        let (done, wait) = channel();
+        self.send(Job::Copy(Box::new(to), done));
+        wait
     }
 
     /// Resolves when everything asked for so far is done.
@@ -114,6 +124,11 @@ impl Thread {
                 }
             }
             Job::Remove(id) => self.remove(id),
+            Job::Copy(to, done) => {
+                self.save_roster();
+                // Who asked may have stopped waiting.
+                _ = done.send(self.store.copy_records(&to).map_err(|e| e.to_string()));
+            }
             Job::Flush(done) => {
                 self.save_roster();
                 // Who asked may have stopped waiting.

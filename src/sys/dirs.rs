@@ -224,6 +224,23 @@ impl Lock {
         receiver.recv_timeout(at_most).map_or(Ok(None), |locked| locked.map(Some))
     }
 
+    /// Takes over the lock that another program held in this process's place, by its descriptor.
+    ///
+    /// # Errors
+    /// It is not the file at this path, or somebody else has the lock.
+    pub fn take_over(fd: OwnedFd, path: &Path) -> io::Result<Self> {
+        let file = File::from(fd);
+        let (held, there) = (file_identity(&file.metadata()?), identity(path)?);
+        if held != there {
+            return Err(io::Error::other("it is not the lock's file"));
+        }
+        match file.try_lock() {
+            Ok(()) => Ok(Self { file }),
+            Err(TryLockError::WouldBlock) => Err(io::Error::other("somebody else has the lock")),
+            Err(TryLockError::Error(e)) => Err(e),
+        }
+    }
+
     /// The locked file: for a note about the holder, which is for people only.
     pub fn file(&self) -> &File {
         &self.file
@@ -262,6 +279,16 @@ pub struct SocketName {
 }
 
 impl SocketName {
+    /// Takes over the name of a socket with this identity, as [`SocketName::identity`] tells it.
+    pub fn take_over(path: &Path, identity: (u64, u64)) -> Self {
+        Self { path: path.into(), identity }
+    }
+
+    /// Device and inode number of the name.
+    pub fn identity(&self) -> (u64, u64) {
+        self.identity
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
@@ -297,9 +324,12 @@ impl Drop for SocketName {
 }
 
 fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    std::fs::symlink_metadata(path).map(|meta| file_identity(&meta))
+}
+
+fn file_identity(meta: &std::fs::Metadata) -> (u64, u64) {
     use std::os::unix::fs::MetadataExt;
-    let meta = std::fs::symlink_metadata(path)?;
-    Ok((meta.dev(), meta.ino()))
+    (meta.dev(), meta.ino())
 }
 
 /// Binds a listening socket, 0600, that appears under its name only when it already accepts connections. A socket that

@@ -2,8 +2,10 @@
 
 pub mod clock;
 pub mod dirs;
+pub mod exec;
 pub mod fd;
 pub mod locks;
+pub mod mount;
 pub mod peer;
 pub mod process;
 pub mod pty;

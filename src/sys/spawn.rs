@@ -38,6 +38,9 @@ fn leave_parent() -> io::Result<()> {
         for signal in 1..32 {
             libc::signal(signal, libc::SIG_DFL);
         }
+        let mut none = std::mem::zeroed::<libc::sigset_t>();
+        libc::sigemptyset(&mut none);
+        libc::sigprocmask(libc::SIG_SETMASK, &none, std::ptr::null_mut());
     }
     keep_only_standard_descriptors();
     Ok(())
@@ -46,7 +49,7 @@ fn leave_parent() -> io::Result<()> {
 /// Has every descriptor above the standard ones closed by exec: a shell's pipe that a lasting program keeps open would
 /// make its reader wait for ever.
 #[cfg(target_os = "linux")]
-fn keep_only_standard_descriptors() {
+pub(super) fn keep_only_standard_descriptors() {
     // SAFETY: `close_range` with CLOEXEC only sets flags.
     let done = unsafe { libc::close_range(3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC.cast_signed()) };
     if done == -1 {
@@ -55,7 +58,7 @@ fn keep_only_standard_descriptors() {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn keep_only_standard_descriptors() {
+pub(super) fn keep_only_standard_descriptors() {
     set_cloexec_one_by_one();
 }
 
@@ -67,6 +70,18 @@ fn set_cloexec_one_by_one() {
             libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC);
         }
     }
+}
+
+/// Has a program that is about to be started killed when the thread that starts it ends, where the system can do that:
+/// one that hangs must not be left behind.
+pub fn end_with_starter(command: &mut Command) {
+    #[cfg(target_os = "linux")]
+    // SAFETY: one system call between fork and exec.
+    unsafe {
+        command.pre_exec(|| Ok(nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)?));
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = command;
 }
 
 /// Takes over a descriptor that whoever started this program announced by number. One of the standard three is replaced

@@ -18,6 +18,7 @@ mod reboot;
 mod standalone;
 mod survival;
 mod systemd;
+mod upgrade;
 
 use crate::support::{each_alone, passes, user_manager};
 

@@ -1,15 +1,17 @@
 //! `abide daemon …`
 
+use crate::VERSION;
 use crate::cli::context::{Cx, unexpected};
 use crate::cli::error::{CliError, Kind};
 use crate::cli::text::{clean, moment, span};
-use crate::client::control::{Control, ControlError, Start};
+use crate::client::control::{Control, ControlError, Start, repeat};
 use crate::core::action::Reply;
 use crate::core::event::Command;
 use crate::core::record::Origin;
+use crate::core::upgrade::{self, Stage};
 use crate::service::{Manager, program, unit};
 use crate::sys::clock::wall_ms;
-use crate::sys::locks;
+use crate::sys::{locks, process as processes};
 use serde::Serialize;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -42,7 +44,8 @@ enum What {
 ///
 /// Exit code: 0 where one runs, or sleeps behind a listening socket of the service manager; 5 where nothing would
 /// answer. With --json: state (running, sleeping, absent), socket, and while it runs pid, version, origin, startedAt
-/// (ms), live, sessions, holding.
+/// (ms), live, sessions, holding, upgrade. That tells whether it runs the program that is installed now: stage (current,
+/// checking, refused, missing), program, build and installedBuild (SHA-256), installedVersion, sinceMs, why.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -138,6 +141,8 @@ struct Running {
     live: usize,
     sessions: usize,
     holding: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upgrade: Option<upgrade::Status>,
 }
 
 fn status(cx: &mut Cx, args: &StatusArgs) -> Result<(), CliError> {
@@ -162,11 +167,31 @@ fn status(cx: &mut Cx, args: &StatusArgs) -> Result<(), CliError> {
 }
 
 fn ask(cx: &Cx) -> Result<Running, CliError> {
-    let reply = Control::connect(&cx.paths, Start::Never)?.ask(Command::Daemon, None)?;
-    let Reply::Daemon { pid, version, origin, started_ms, live, sessions, holding } = reply else {
+    // It may be exchanged for another build at this moment.
+    let reply = repeat(|_| Control::connect(&cx.paths, Start::Never)?.ask(Command::Daemon, None))?;
+    let Reply::Daemon { pid, version, origin, started_ms, live, sessions, holding, upgrade } = reply else {
         return Err(unexpected(&reply));
     };
-    Ok(Running { pid, version, origin, started_at: started_ms, live, sessions, holding })
+    Ok(Running { pid, version, origin, started_at: started_ms, live, sessions, holding, upgrade })
+}
+
+/// What is installed, beside what runs.
+fn installed(of: &upgrade::Status) -> String {
+    let mut name =
+        if of.installed_version.is_empty() { "another build".into() } else { of.installed_version.clone() };
+    // As many digits as tell builds apart by eye.
+    if let Some(short) = of.installed_build.get(..12) {
+        name.push_str(&format!(" (sha256 {short}…)"));
+    }
+    let since =
+        || format!("since {} ({} ago)", moment(of.since_ms), span(wall_ms().saturating_sub(of.since_ms)));
+    match of.stage {
+        Stage::Current => format!("the same: {}", of.program),
+        Stage::Checking => format!("{name} is being checked: {}", of.program),
+        Stage::Refused => format!("{name} is not used {}: {}: {}", since(), of.program, of.why),
+        Stage::Missing => format!("cannot be read {}: {}", since(), of.why),
+        Stage::Unknown => format!("{name}: {}", of.program),
+    }
 }
 
 fn facts(status: &Status<'_>) -> Vec<(&'static str, String)> {
@@ -183,6 +208,12 @@ fn facts(status: &Status<'_>) -> Vec<(&'static str, String)> {
         };
         facts.push(("pid", r.pid.to_string()));
         facts.push(("version", r.version.clone()));
+        if let Some(upgrade) = &r.upgrade {
+            facts.push(("installed", installed(upgrade)));
+        }
+        if r.version != VERSION {
+            facts.push(("this abide", VERSION.to_owned()));
+        }
         facts.push(("origin", origin.to_owned()));
         let since = span(wall_ms().saturating_sub(r.started_at));
         facts.push(("started", format!("{} ({since} ago)", moment(r.started_at))));
@@ -206,22 +237,44 @@ fn stop(cx: &mut Cx) -> Result<(), CliError> {
         Presence::Running => {}
         Presence::Sleeping | Presence::Absent => return Ok(cx.out.line("no supervisor runs")?),
     }
-    let mut control = match Control::connect(&cx.paths, Start::Never) {
-        Ok(control) => control,
-        // It left by itself in between.
-        Err(ControlError::Unreachable { .. }) if presence(cx) != Presence::Running => {
-            return Ok(cx.out.line("no supervisor runs")?);
-        }
+    let mut pid = None;
+    let asked = repeat(|_| {
+        let mut control = match Control::connect(&cx.paths, Start::Never) {
+            Ok(control) => control,
+            // It left by itself in between, or with the request that got no answer.
+            Err(ControlError::Unreachable { .. }) if presence(cx) != Presence::Running => return Ok(pid),
+            Err(e) => return Err(e),
+        };
+        pid = Some(control.welcome.pid);
+        // One whose connection broke may have been exchanged for another build: then that one is asked.
+        control.ask(Command::Quit, None)?;
+        // Its end of the connection closes when it leaves; then the next command finds nothing half gone.
+        while control.answer().is_ok() {}
+        Ok(pid)
+    });
+    let pid = match asked {
+        Ok(Some(pid)) => pid,
+        Ok(None) => return Ok(cx.out.line("no supervisor runs")?),
+        Err(ControlError::Skew { .. }) => stop_by_signal(cx)?,
         Err(e) => return Err(e.into()),
     };
-    let pid = control.welcome.pid;
-    match control.ask(Command::Quit, None) {
-        Ok(_) | Err(ControlError::Broken(_)) => {}
-        Err(e) => return Err(e.into()),
-    }
-    // Its end of the connection closes when it leaves; then the next command finds nothing half gone.
-    while control.answer().is_ok() {}
     Ok(cx.out.line(&format!("stopped the supervisor (pid {pid}); sessions live on"))?)
+}
+
+/// One that speaks no protocol of ours still obeys a signal. It is known by the lock that it holds.
+fn stop_by_signal(cx: &Cx) -> Result<u32, CliError> {
+    let file = cx.paths.daemon_lock();
+    let read =
+        std::fs::read_to_string(&file).map_err(|e| CliError::failed(format!("{}: {e}", file.display())))?;
+    let unknown = || CliError::failed(format!("{} names no supervisor", file.display()));
+    let pid: u32 = read.trim().parse().map_err(|_| unknown())?;
+    let process = processes::Process::of(pid).map_err(|_| unknown())?;
+    if process.name != "abided" || presence(cx) != Presence::Running {
+        return Err(unknown());
+    }
+    processes::signal_exactly(pid, process.start, processes::Signal::SIGTERM)
+        .map_err(|e| CliError::failed(format!("cannot signal the supervisor (process {pid}): {e}")))?;
+    Ok(pid)
 }
 
 fn logs(cx: &Cx, args: &LogsArgs) -> Result<(), CliError> {

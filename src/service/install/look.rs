@@ -5,7 +5,7 @@ use crate::paths::Paths;
 use crate::service::logind::Logind;
 use crate::service::start;
 use crate::service::systemctl::Systemctl;
-use crate::service::unit::{self, FOLDERS, MARK, SERVICE, SOCKET};
+use crate::service::unit::{self, FOLDERS, MARK, SERVICE, SOCKET, UPGRADE};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -50,7 +50,7 @@ impl Place {
         let packaged = folders
             .into_iter()
             .filter(|folder| *folder != units && !folder.starts_with("/run"))
-            .find(|folder| folder.join(SOCKET).exists() && folder.join(SERVICE).exists())
+            .find(|folder| [SOCKET, SERVICE, UPGRADE].iter().all(|name| folder.join(name).exists()))
             .map(Path::to_owned);
         Ok(Self { paths: paths.clone(), systemctl, logind, units, packaged, environment })
     }
@@ -58,6 +58,7 @@ impl Place {
     pub(super) fn plan_install(self, program: &Path, linger: Option<bool>) -> Result<Plan, InstallError> {
         let socket = show(&self.systemctl, SOCKET, &["ActiveState", "UnitFileState"])?;
         let service = show(&self.systemctl, SERVICE, &["ActiveState"])?;
+        let upgrade = show(&self.systemctl, UPGRADE, &["ActiveState", "UnitFileState"])?;
         let is = |state: &BTreeMap<String, String>, key: &str, value: &str| {
             state.get(key).is_some_and(|found| found == value)
         };
@@ -70,6 +71,7 @@ impl Place {
         };
         let (socket_changes, service_changes) =
             (writes(&steps, SOCKET), writes(&steps, SERVICE) || writes(&steps, FOLDERS));
+        let upgrade_changes = writes(&steps, UPGRADE);
         if !steps.is_empty() {
             steps.push(Step::Systemctl(vec!["daemon-reload"]));
         }
@@ -84,6 +86,14 @@ impl Place {
         }
         if !listens || !is(&socket, "UnitFileState", "enabled") {
             steps.push(Step::Systemctl(vec!["enable", "--now", SOCKET]));
+        }
+        let watches = is(&upgrade, "ActiveState", "active");
+        if !watches || !is(&upgrade, "UnitFileState", "enabled") {
+            steps.push(Step::Systemctl(vec!["enable", "--now", UPGRADE]));
+        }
+        if watches && upgrade_changes {
+            // It watches the path that it was started with.
+            steps.push(Step::Systemctl(vec!["restart", UPGRADE]));
         }
         if listens && socket_changes {
             steps.push(Step::Systemctl(vec!["restart", SOCKET]));
@@ -163,12 +173,14 @@ impl Place {
             return Ok(self.plan(steps));
         }
         if loaded {
-            steps.push(Step::Systemctl(vec!["disable", "--now", SOCKET]));
+            steps.push(Step::Systemctl(vec!["disable", "--now", UPGRADE, SOCKET]));
             steps.push(Step::Systemctl(vec!["stop", SERVICE]));
         }
         if !files.is_empty() {
             steps.append(&mut files);
-            for name in ["abide-session-.service.d", "abide.service.d", "sockets.target.wants"] {
+            for name in
+                ["abide-session-.service.d", "abide.service.d", "sockets.target.wants", "paths.target.wants"]
+            {
                 steps.push(Step::RemoveEmpty(self.units.join(name)));
             }
             steps.push(Step::RemoveEmpty(self.units.clone()));

@@ -123,7 +123,12 @@ fn a_first_installation_writes_loads_enables_and_verifies() {
     assert!(text.contains("    ExecStart=/opt/abide/abided\n"), "{text}");
     assert_eq!(
         lab.perform(&plan),
-        ["--user daemon-reload", "--user enable --now abide.socket", "--user stop abide.service"]
+        [
+            "--user daemon-reload",
+            "--user enable --now abide.socket",
+            "--user enable --now abide-upgrade.path",
+            "--user stop abide.service"
+        ]
     );
     for (name, content) in unit::render(Path::new("/opt/abide/abided")).expect("writable") {
         assert_eq!(std::fs::read_to_string(lab.units().join(name)).expect("written"), content);
@@ -135,6 +140,7 @@ fn a_second_installation_changes_nothing() {
     let lab = Lab::new();
     lab.perform(&lab.install().expect("a plan"));
     lab.put("state-abide.socket", "ActiveState=active\nUnitFileState=enabled\n");
+    lab.put("state-abide-upgrade.path", "ActiveState=active\nUnitFileState=enabled\n");
     lab.put("state-abide.service", "ActiveState=active\n");
     let plan = lab.install().expect("a plan");
     assert!(plan.changes_nothing(), "{plan}");
@@ -146,9 +152,13 @@ fn a_moved_program_restarts_the_service_and_a_failed_socket_is_reset() {
     let lab = Lab::new();
     lab.perform(&lab.install().expect("a plan"));
     lab.put("state-abide.socket", "ActiveState=active\nUnitFileState=enabled\n");
+    lab.put("state-abide-upgrade.path", "ActiveState=active\nUnitFileState=enabled\n");
     lab.put("state-abide.service", "ActiveState=active\n");
     let plan = lab.place(&lab.paths()).plan_install(Path::new("/elsewhere/abided"), None).expect("a plan");
-    assert_eq!(lab.perform(&plan), ["--user daemon-reload", "--user restart abide.service"]);
+    assert_eq!(
+        lab.perform(&plan),
+        ["--user daemon-reload", "--user restart abide-upgrade.path", "--user restart abide.service"]
+    );
     lab.put("state-abide.socket", "ActiveState=failed\nUnitFileState=enabled\n");
     let plan = lab.place(&lab.paths()).plan_install(Path::new("/elsewhere/abided"), None).expect("a plan");
     assert_eq!(
@@ -161,7 +171,7 @@ fn a_moved_program_restarts_the_service_and_a_failed_socket_is_reset() {
 fn a_packages_units_are_only_enabled_and_not_hidden_by_ours() {
     let lab = Lab::new();
     lab.perform(&lab.install().expect("a plan"));
-    for name in [SOCKET, SERVICE] {
+    for name in [SOCKET, SERVICE, UPGRADE] {
         lab.put(&format!("usr/lib/systemd/user/{name}"), "");
     }
     lab.perform(&lab.install().expect("a plan"));
@@ -172,7 +182,7 @@ fn a_packages_units_are_only_enabled_and_not_hidden_by_ours() {
     let plan = lab.uninstall();
     assert_eq!(
         lab.perform(&plan),
-        ["--user disable --now abide.socket", "--user stop abide.service"],
+        ["--user disable --now abide-upgrade.path abide.socket", "--user stop abide.service"],
         "a package's files are the package manager's"
     );
 }
@@ -196,7 +206,11 @@ fn an_uninstallation_leaves_the_users_drop_ins_and_nothing_of_ours() {
     lab.put("state-abide.socket", "LoadState=loaded\nActiveState=active\nUnitFileState=enabled\n");
     assert_eq!(
         lab.perform(&lab.uninstall()),
-        ["--user disable --now abide.socket", "--user stop abide.service", "--user daemon-reload"]
+        [
+            "--user disable --now abide-upgrade.path abide.socket",
+            "--user stop abide.service",
+            "--user daemon-reload"
+        ]
     );
     let left: Vec<_> =
         std::fs::read_dir(lab.units()).expect("kept").flatten().map(|e| e.file_name()).collect();
