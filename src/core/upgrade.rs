@@ -11,6 +11,7 @@
 //! | first reading | another file | a second reading |
 //! | second reading | the same file, another build | its proof |
 //! | second reading | not the same file any more | another second reading |
+//! | proof | something else lies there by now | a first reading |
 //! | proof | passed | the exchange |
 //! | proof | failed | refused, at rest; tried again a few times |
 //! | exchange | something else lies there by now | a first reading |
@@ -78,6 +79,8 @@ pub enum Event {
         version: String,
         /// Why it may not be used.
         failure: Option<String>,
+        /// What lies at the launch path after it; none for nothing.
+        after: Option<Stamp>,
     },
     /// The exchange did not happen, since something else than what was proved lies at the launch path by now.
     Superseded,
@@ -231,7 +234,11 @@ impl Upgrade {
                 self.status.build = running.unwrap_or(std::mem::take(&mut self.status.build));
                 self.read(reading, wall_ms, &mut out);
             }
-            (Phase::Proof(stamp), Event::Proved { version, failure }) => {
+            // It may have been something else that passed, or failed.
+            (Phase::Proof(stamp), Event::Proved { after, .. }) if after != Some(stamp) => {
+                self.begin(&mut out)
+            }
+            (Phase::Proof(stamp), Event::Proved { version, failure, after: _ }) => {
                 self.status.installed_version = version;
                 match failure {
                     None => {

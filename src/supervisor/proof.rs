@@ -143,10 +143,11 @@ impl Proof {
             let outcome = self.make();
             remove(&self.home);
             let (version, failure) = outcome;
+            let after = super::upgrade::stamp_at(&self.program);
             let took = begin.elapsed().as_millis();
             tracing::info!(version, took_ms = took, failure, "another build was started beside this one");
             // Without an engine nobody waits for it.
-            _ = inputs.send(Input::Upgrade(Event::Proved { version, failure }));
+            _ = inputs.send(Input::Upgrade(Event::Proved { version, failure, after }));
         };
         std::thread::Builder::new().name("proof".into()).spawn(make).map(drop)
     }

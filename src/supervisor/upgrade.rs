@@ -161,12 +161,13 @@ impl Upgrader {
         );
         let begun = proof.and_then(|proof| proof.start(self.inputs.clone()).map_err(|e| e.to_string()));
         let failure = begun.err()?;
-        Some(Event::Proved { version: String::new(), failure: Some(failure) })
+        let after = stamp_at(&self.path);
+        Some(Event::Proved { version: String::new(), failure: Some(failure), after })
     }
 
     /// Whether what was proved still lies at the launch path.
     pub(super) fn is_there(&self, proved: Stamp) -> bool {
-        std::fs::metadata(&self.path).is_ok_and(|meta| stamp(&meta) == proved)
+        stamp_at(&self.path) == Some(proved)
     }
 
     /// Executes the launch path in this process's place. Everything that is to outlast this image is on the disk.
@@ -195,6 +196,11 @@ fn reading(path: &Path, build: bool) -> Reading {
         Ok(Reading::File { stamp: stamp(&file.metadata()?), build })
     };
     read().unwrap_or_else(|e| Reading::Unreadable(format!("{}: {e}", path.display())))
+}
+
+/// What lies at a path, links followed; none where nothing can be seen.
+pub(super) fn stamp_at(path: &Path) -> Option<Stamp> {
+    std::fs::metadata(path).ok().map(|meta| stamp(&meta))
 }
 
 fn stamp(meta: &Metadata) -> Stamp {

@@ -102,7 +102,8 @@ impl World {
                 // It is what lies there now that is started.
                 self.proved = self.at.filter(|(build, _)| *build < BAD || *build >= UNEXECUTABLE);
                 let failure = self.proved.is_none().then(|| "it fails".to_owned());
-                self.handle(Event::Proved { version: "n".into(), failure });
+                let after = self.at.map(|(_, at)| stamp(at));
+                self.handle(Event::Proved { version: "n".into(), failure, after });
             }
             Some(Action::Exchange(proved)) => {
                 let Some((build, at)) = self.at.filter(|(_, at)| stamp(*at) == proved) else {
@@ -265,7 +266,8 @@ fn a_file_that_keeps_changing_is_not_believed_and_permissions_count() {
     assert_eq!(upgrade.handle(50, 50, read(49, 0o644, "whole")).len(), 1, "its permissions changed");
     assert_eq!(upgrade.handle(50, 50, read(49, 0o644, "whole")), [Action::Prove]);
     let failure = Some("cannot be executed".to_owned());
-    upgrade.handle(60, 60, Event::Proved { version: String::new(), failure });
+    let after = Some(Stamp { mode: 0o644, ..stamp(49) });
+    upgrade.handle(60, 60, Event::Proved { version: String::new(), failure, after });
     upgrade.handle(70, 70, Event::Noticed { reload: false });
     upgrade.handle(71, 71, read(49, 0o755, "whole"));
     assert_eq!(upgrade.handle(72, 72, read(49, 0o755, "whole")), [Action::Prove], "it can be executed now");
