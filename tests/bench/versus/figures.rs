@@ -256,7 +256,7 @@ fn sum(pids: &[u32]) -> (f64, f64) {
     total
 }
 
-fn percentile(times: &mut [f64], p: usize) -> f64 {
+pub(crate) fn percentile(times: &mut [f64], p: usize) -> f64 {
     times.sort_by(f64::total_cmp);
     times[(times.len() * p / 100).min(times.len() - 1)]
 }

@@ -3,7 +3,7 @@
 //! Each peer is measured only if it is installed (in `PATH`; `SHPOOL=PATH` names that one). Absolute times on shared
 //! machines mean nothing: what counts is the ratio within one run, so the peers take turns.
 //!
-//! `-- --quick` runs fewer rounds; `-- echo flood dispatch memory ls adopt` selects figures; `-- --without=NAME`
+//! `-- --quick` runs fewer rounds; `-- echo flood dispatch memory ls adopt managed` selects figures; `-- --without=NAME`
 //! leaves a peer out.
 #![allow(
     clippy::disallowed_methods,
@@ -14,6 +14,7 @@
 
 mod child;
 mod figures;
+mod managed;
 mod peers;
 mod pty;
 mod report;
@@ -25,6 +26,10 @@ fn main() {
     match args.first().map(String::as_str) {
         Some("__child") => return child::main(),
         Some("__nap") => return child::nap(),
+        Some("__managed") => {
+            let rounds = args.get(1).and_then(|n| n.parse().ok()).expect("a number of rounds");
+            return managed::within(rounds);
+        }
         _ => {}
     }
     let quick = args.iter().any(|a| a == "--quick");
@@ -51,6 +56,9 @@ fn main() {
     }
     if wants("adopt") {
         figures::adopt(scratch.path(), if quick { 1 } else { 5 }, &mut report);
+    }
+    if wants("managed") {
+        managed::figures(if quick { 10 } else { 60 }, &mut report);
     }
     for peer in &peers {
         peer.end();
