@@ -9,6 +9,7 @@ use super::connection;
 use super::input::{Client, Input};
 use super::perform::Hands;
 use super::upgrade::Upgrader;
+use super::watch::FileWatch;
 use crate::core::event::{Event, Ticket};
 use crate::core::fleet::Fleet;
 use crate::core::id::SessionId;
@@ -45,6 +46,8 @@ pub(super) enum Left {
     Signal(&'static str),
     /// It does not hear itself through its own socket.
     Deaf(String),
+    /// Its socket has lost its name, so that nobody reaches it. The next command starts another.
+    Unreachable,
     /// The proof of this build is over: the sessions that it listed.
     Proved(Vec<SessionId>),
 }
@@ -73,6 +76,8 @@ pub(super) struct Engine {
     cut_off: bool,
     /// Something that is no client and no signal wants it to leave.
     left: Option<Left>,
+    /// Over the name of a socket of our own.
+    name_watch: Option<FileWatch>,
 }
 
 struct Signals {
@@ -127,6 +132,7 @@ impl Engine {
             exchange: None,
             cut_off: false,
             left: None,
+            name_watch: None,
             signals: Signals {
                 terminate: signal(SignalKind::terminate())?,
                 interrupt: signal(SignalKind::interrupt())?,
@@ -141,6 +147,22 @@ impl Engine {
             self.hands.watch(id, welcome, link);
         }
         self.handle(adopt);
+    }
+
+    /// Leaves when the socket loses its name, as this watch tells.
+    pub(super) fn set_name_watch(&mut self, watch: FileWatch) {
+        self.name_watch = Some(watch);
+        self.look_at_name();
+    }
+
+    fn look_at_name(&mut self) {
+        if let Some(watch) = &mut self.name_watch {
+            watch.rearm();
+        }
+        if self.listener.is_lost() {
+            tracing::warn!("something removed the control socket, and nobody can call any more");
+            self.left = Some(Left::Unreachable);
+        }
     }
 
     /// Serves until it is time to leave.
@@ -249,6 +271,7 @@ impl Engine {
                 self.handle(Event::Clients(self.connected.len()));
             }
             Input::Upgrade(event) => self.upgrade(event),
+            Input::SocketTouched => self.look_at_name(),
             Input::OwnAnswer(answer) => self.heard_itself(answer),
             Input::Birth(birth) => self.birth(birth),
             Input::NotLaunched { id, generation, error } => self.hands.give_up(id, generation, error, false),
@@ -306,7 +329,9 @@ impl Engine {
     /// and a new supervisor.
     fn may_leave(&mut self, left: &Left) -> bool {
         match left {
-            Left::Asked | Left::Signal(_) | Left::Deaf(_) | Left::Proved(_) => return true,
+            Left::Asked | Left::Signal(_) | Left::Deaf(_) | Left::Unreachable | Left::Proved(_) => {
+                return true;
+            }
             Left::Idle => {}
         }
         if let Err(error) = self.listener.hide() {

@@ -45,6 +45,8 @@ pub(super) enum Input {
     },
     /// About the exchange of this program.
     Upgrade(crate::core::upgrade::Event),
+    /// The control socket of our own may have lost its name.
+    SocketTouched,
     /// It asked itself, through its own socket: the sessions that it lists, or why there was no answer.
     OwnAnswer(Result<Vec<SessionId>, String>),
     /// A watched host is gone; the event says how.

@@ -232,7 +232,9 @@ impl Setup {
         match start(self.paths, self.settings, self.listener, readiness, Purpose::Rehearse)? {
             Left::Proved(sessions) => Ok(sessions),
             Left::Deaf(why) => Err(format!("it does not hear itself through its own socket: {why}")),
-            left @ (Left::Idle | Left::Asked | Left::Signal(_)) => Err(format!("it left early ({left:?})")),
+            left @ (Left::Idle | Left::Asked | Left::Signal(_) | Left::Unreachable) => {
+                Err(format!("it left early ({left:?})"))
+            }
         }
     }
 }
@@ -330,6 +332,11 @@ async fn run(
         Purpose::Serve { foreground } => Some(upgrade::Upgrader::start(&paths, inputs.clone(), foreground)),
         Purpose::Rehearse => None,
     };
+    let name_watch = (!rehearsal && !listener.is_inherited()).then(|| {
+        let inputs = inputs.clone();
+        // Without an engine nobody needs to know.
+        watch::FileWatch::start(own_socket.clone(), move || _ = inputs.send(input::Input::SocketTouched))
+    });
     let mut hands = perform::Hands::new(paths, settings, orders, manager, writer, inputs);
     hands.rehearsal = rehearsal;
     let mut engine = Engine::new(fleet, hands, queue, listener, births, client).map_err(|e| text(&e))?;
@@ -338,6 +345,9 @@ async fn run(
         Some(Ok(upgrader)) => engine.set_upgrader(upgrader),
         Some(Err(error)) => tracing::warn!(error, "another build cannot take over while this one runs"),
         None => {}
+    }
+    if let Some(watch) = name_watch {
+        engine.set_name_watch(watch);
     }
     if handed_over || rehearsal {
         engine.ask_itself(own_socket);

@@ -145,3 +145,25 @@ fn a_full_disk_leaves_a_gap_and_nothing_worse() {
 fn is_logged(log: &str) -> Option<()> {
     log.contains("after the gap").then_some(())
 }
+
+/// A supervisor whose socket was removed hears nobody any more. It leaves by itself, and the next command has another;
+/// so too where the whole folder went, with the locks in it.
+#[test]
+fn a_supervisor_that_cannot_be_called_leaves_and_the_next_command_has_another() {
+    let home = Home::new();
+    let id = home.session(["cat"]);
+    let hosts = home.hosts();
+    let first = home.supervisor().expect("one");
+    std::fs::remove_file(home.paths().control_socket()).expect("removed");
+    crate::support::ended(first);
+    home.abide(["send", &id, "one"]).ok();
+    let second = home.supervisor().expect("another");
+    std::fs::remove_dir_all(&home.paths().runtime).expect("removed");
+    crate::support::ended(second);
+    home.abide(["send", &id, "two"]).ok();
+    until("both lines", || {
+        let screen = home.abide(["peek", &id]).ok().to_owned();
+        (screen.contains("one") && screen.contains("two")).then_some(())
+    });
+    assert_eq!(home.hosts(), hosts);
+}
