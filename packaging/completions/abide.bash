@@ -864,7 +864,7 @@ _abide() {
             return 0
             ;;
         abide__subcmd__ls)
-            opts="-a -h --json --all --cwd --help"
+            opts="-a -m -h --json --all --memory --cwd --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -105,18 +105,22 @@ complete -c abide -n "__fish_abide_using_subcommand wait" -s h -l help -d 'Print
 complete -c abide -n "__fish_abide_using_subcommand ls" -l cwd -d 'Only sessions whose working directory is this, or below' -r -f -a "(__fish_complete_directories)"
 complete -c abide -n "__fish_abide_using_subcommand ls" -l json -d 'As JSON: one array'
 complete -c abide -n "__fish_abide_using_subcommand ls" -s a -l all -d 'Sessions that are over, too'
+complete -c abide -n "__fish_abide_using_subcommand ls" -s m -l memory -d 'Show what each uses: memory and processor time'
 complete -c abide -n "__fish_abide_using_subcommand ls" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c abide -n "__fish_abide_using_subcommand ps" -l cwd -d 'Only sessions whose working directory is this, or below' -r -f -a "(__fish_complete_directories)"
 complete -c abide -n "__fish_abide_using_subcommand ps" -l json -d 'As JSON: one array'
 complete -c abide -n "__fish_abide_using_subcommand ps" -s a -l all -d 'Sessions that are over, too'
+complete -c abide -n "__fish_abide_using_subcommand ps" -s m -l memory -d 'Show what each uses: memory and processor time'
 complete -c abide -n "__fish_abide_using_subcommand ps" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c abide -n "__fish_abide_using_subcommand agents" -l cwd -d 'Only sessions whose working directory is this, or below' -r -f -a "(__fish_complete_directories)"
 complete -c abide -n "__fish_abide_using_subcommand agents" -l json -d 'As JSON: one array'
 complete -c abide -n "__fish_abide_using_subcommand agents" -s a -l all -d 'Sessions that are over, too'
+complete -c abide -n "__fish_abide_using_subcommand agents" -s m -l memory -d 'Show what each uses: memory and processor time'
 complete -c abide -n "__fish_abide_using_subcommand agents" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c abide -n "__fish_abide_using_subcommand list" -l cwd -d 'Only sessions whose working directory is this, or below' -r -f -a "(__fish_complete_directories)"
 complete -c abide -n "__fish_abide_using_subcommand list" -l json -d 'As JSON: one array'
 complete -c abide -n "__fish_abide_using_subcommand list" -s a -l all -d 'Sessions that are over, too'
+complete -c abide -n "__fish_abide_using_subcommand list" -s m -l memory -d 'Show what each uses: memory and processor time'
 complete -c abide -n "__fish_abide_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c abide -n "__fish_abide_using_subcommand show" -l json -d 'As JSON: one object'
 complete -c abide -n "__fish_abide_using_subcommand show" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -8,6 +8,7 @@ mod context;
 mod error;
 mod output;
 mod text;
+mod usage;
 
 use clap::{CommandFactory, Parser};
 use commands::Command;

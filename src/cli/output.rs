@@ -21,9 +21,11 @@
 //! Fields are only ever added.
 
 use super::text::{clean, fit};
+use super::usage;
 use crate::core::action::View;
 use crate::core::record::{Exit, Kind, NameSource, Origin, Record, Restart, SpawnedBy, State, Tempo};
 use crate::core::text::Text;
+use crate::sys::usage::Usage;
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 use std::io::{self, IsTerminal, Write};
@@ -279,6 +281,9 @@ pub(crate) struct Details<'a> {
     /// Bytes that it wrote, and of these such that could not be logged.
     #[serde(skip_serializing_if = "Option::is_none")]
     output: Option<Output>,
+    /// What it uses, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<usage::Shown>,
 }
 
 /// See [`Details::output`].
@@ -344,8 +349,17 @@ impl<'a> From<&'a View> for Listed<'a> {
                 ended_at: r.exit.as_ref().and_then(|e| some(e.ended_ms)),
                 exit: r.exit.as_ref(),
                 output,
+                usage: None,
             },
         }
+    }
+}
+
+impl Listed<'_> {
+    /// With what it uses.
+    pub(crate) fn using(mut self, usage: Option<Usage>) -> Self {
+        self.abide.usage = usage.map(usage::Shown::from);
+        self
     }
 }
 

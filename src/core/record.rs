@@ -183,6 +183,8 @@ pub struct Exit {
     pub cpu_us: u64,
     /// Peak memory of the child, KiB.
     pub max_rss_kib: u64,
+    /// How many of its processes the kernel killed for want of memory; 0 also where nobody counted.
+    pub oom_kills: u64,
     /// Output bytes of the session in all.
     pub offset: u64,
     /// Output bytes of this run that could not be logged.

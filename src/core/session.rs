@@ -396,8 +396,23 @@ pub fn describe(exit: &Exit) -> String {
     match (exit.code, exit.signal) {
         (Some(0), _) => String::new(),
         (Some(code), _) => format!("exit status {code}"),
+        (None, Some(_)) if ran_out_of_memory(exit) => "killed by the kernel, since memory ran out".into(),
         (None, Some(signal)) => format!("ended by {}", signal_name(signal)),
         (None, None) => "its exit status is not known".into(),
+    }
+}
+
+/// Whether the session's own program was what the kernel killed for want of memory, as far as that can be known: it was
+/// killed, by nobody of ours, and the kernel counted a kill.
+pub fn ran_out_of_memory(exit: &Exit) -> bool {
+    exit.signal == Some(9) && exit.cause == "own" && exit.oom_kills > 0
+}
+
+/// What the kernel did, for people.
+pub fn killed_for_memory(processes: u64) -> String {
+    match processes {
+        1 => "the kernel killed one of its processes for want of memory".into(),
+        n => format!("the kernel killed {n} of its processes for want of memory"),
     }
 }
 

@@ -479,6 +479,33 @@ fn hosts_tell_of_terminals_bells_and_full_disks() {
 }
 
 #[test]
+fn a_lack_of_memory_is_said_where_it_ended_a_session_and_where_it_did_not() {
+    let killed =
+        |oom_kills, cause: &str| Exit { signal: Some(9), cause: cause.into(), oom_kills, ..Exit::default() };
+    let over = Exit { code: Some(0), cause: "own".into(), oom_kills: 2, ..Exit::default() };
+    let (program, one, several) = (
+        "killed by the kernel, since memory ran out",
+        "killed one of its processes",
+        "killed 2 of its processes",
+    );
+    for (exit, says, not) in [
+        (killed(1, "own"), vec![program, one], ""),
+        (killed(0, "own"), vec!["ended by SIGKILL"], "memory"),
+        // By our own force, at the end of a stop.
+        (killed(1, "asked"), vec!["ended by SIGKILL", one], program),
+        (over, vec!["exit status 0", several], program),
+    ] {
+        let mut s = Scene::new();
+        s.run(0, &["make"]);
+        s.event(Event::Exited { id: id(0), generation: 1, exit });
+        let Reply::Why { reasons, .. } = s.ask(Command::Why { target: id(0).to_string() }) else { panic!() };
+        let text = reasons.join("\n");
+        assert!(says.iter().all(|part| text.contains(part)), "{says:?} in {text}");
+        assert!(not.is_empty() || !text.contains(not), "{not} in {text}");
+    }
+}
+
+#[test]
 fn events_are_told_from_any_number_on_and_followed() {
     let mut s = Scene::new();
     s.run(0, &["make"]);

@@ -138,7 +138,11 @@ fn ended_reason(s: &Session, state: &str) -> String {
         "logout" => "what ended with the user's service manager is parked, since nobody had meant to end it",
         _ => "a later version of the host said why",
     };
-    format!("It is {state}: {how}. Rule: {rule}.")
+    let memory = match exit.oom_kills {
+        0 => String::new(),
+        n => format!(" In all, {}.", super::session::killed_for_memory(n)),
+    };
+    format!("It is {state}: {how}. Rule: {rule}.{memory}")
 }
 
 fn class_reason(s: &Session) -> String {

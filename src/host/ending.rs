@@ -319,6 +319,7 @@ impl Host {
             user_us: usage.map_or(0, |u| u.user_us),
             system_us: usage.map_or(0, |u| u.system_us),
             max_rss_kib: usage.map_or(0, |u| u.max_rss_kib),
+            oom_kills: crate::sys::usage::own_oom_kills(),
             offset: self.log.offset(),
             unlogged: self.log.losses().0,
             cols: shown.cols,

@@ -24,7 +24,7 @@ use tokio::task::JoinHandle;
 const REPORT_WITHIN: Duration = Duration::from_secs(60);
 /// The terminal's size until somebody attaches.
 const SIZE: (u16, u16) = (200, 50);
-/// The kernel is to end a session's processes before the host, the supervisor and the desktop.
+/// So much sooner is the kernel to end a session's processes than its host, when memory runs out.
 const OOM_SCORE_ADJ: i16 = 200;
 
 /// What a request brought for a start.

@@ -295,6 +295,7 @@ pub(super) fn exit(record: &ExitRecord) -> Exit {
         ended_ms: record.ended_ms,
         cpu_us: record.user_us.saturating_add(record.system_us),
         max_rss_kib: record.max_rss_kib,
+        oom_kills: record.oom_kills,
         offset: record.offset,
         unlogged: record.unlogged,
     }

@@ -13,4 +13,5 @@ pub mod reap;
 pub mod signal;
 pub mod spawn;
 pub mod terminal;
+pub mod usage;
 pub mod volatile;

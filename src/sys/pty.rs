@@ -134,7 +134,7 @@ pub struct Program<'a> {
     pub umask: u32,
     /// `RLIMIT_*` number, soft and hard limit.
     pub limits: &'a [(u32, u64, u64)],
-    /// How eagerly the system ends it when memory runs out, where there is such a thing.
+    /// How much more eagerly than us the system ends it when memory runs out, where there is such a thing.
     pub oom_score_adj: i16,
 }
 
@@ -294,7 +294,7 @@ impl Prepared {
             envp,
             umask: libc::mode_t::try_from(program.umask & 0o777).unwrap_or(0o077),
             limits,
-            oom_score_adj: c(program.oom_score_adj.to_string().as_bytes(), Step::Process)?,
+            oom_score_adj: c(raised_oom_score(program.oom_score_adj).to_string().as_bytes(), Step::Process)?,
             _strings: strings,
         })
     }
@@ -347,6 +347,13 @@ impl Prepared {
             fail(report, 1)
         }
     }
+}
+
+/// Our own score and so much more: a service manager gives its services a high one already.
+fn raised_oom_score(by: i16) -> i16 {
+    let own = std::fs::read_to_string("/proc/self/oom_score_adj").ok();
+    let own: i16 = own.and_then(|text| text.trim().parse().ok()).unwrap_or(0);
+    own.saturating_add(by).clamp(-1000, 1000)
 }
 
 /// # Safety

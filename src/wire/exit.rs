@@ -6,7 +6,7 @@ use super::codec::{Missing, Reader, Writer};
 /// First bytes of the file.
 pub const MAGIC: &[u8; 8] = b"abidexit";
 /// Format version of this build.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 /// How the child ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +55,8 @@ pub struct ExitRecord {
     pub system_us: u64,
     /// Peak resident set, KiB (`ru_maxrss`).
     pub max_rss_kib: u64,
+    /// How many of its processes the kernel killed for want of memory, by its control group's count. Since version 2.
+    pub oom_kills: u64,
     /// Output offset at the end: the number of bytes that the session ever wrote, over all of its starts.
     pub offset: u64,
     /// Output bytes that could not be logged (a full or failing disk), of this start.
@@ -85,6 +87,7 @@ impl ExitRecord {
         w.u16(VERSION).str(&self.id).u64(self.generation).str(&self.boot_id).u8(kind).u8(code).u8(cause);
         w.u64(self.started_ms).u64(self.ended_ms).u64(self.user_us).u64(self.system_us).u64(self.max_rss_kib);
         w.u64(self.offset).u64(self.unlogged).u16(self.cols).u16(self.rows).bytes(&self.screen);
+        w.u64(self.oom_kills);
         w.0
     }
 
@@ -94,7 +97,7 @@ impl ExitRecord {
     /// [`Missing`] where the bytes are no exit record or are cut short.
     pub fn decode(bytes: &[u8]) -> Result<Self, Missing> {
         let mut r = Reader(bytes.strip_prefix(MAGIC).ok_or(Missing)?);
-        let _version = r.u16()?;
+        let version = r.u16()?;
         let (id, generation, boot_id) = (r.str()?, r.u64()?, r.str()?);
         let (kind, code, cause) = (r.u8()?, r.u8()?, r.u8()?);
         Ok(Self {
@@ -122,6 +125,7 @@ impl ExitRecord {
             cols: r.u16()?,
             rows: r.u16()?,
             screen: r.bytes()?.to_vec(),
+            oom_kills: if version >= 2 { r.u64()? } else { 0 },
         })
     }
 }

@@ -14,6 +14,8 @@
 //! |---|---|---|---|
 //! | host | 1 | 0.1.0 | first |
 //! | control | 1 | 0.1.0 | first |
+//! | exit record | 1 | 0.1.0 | first |
+//! | exit record | 2 | 0.1.0 | appended: processes that the kernel killed for want of memory |
 //!
 //! # The skew rule
 //! Fields of a binary message are positional; a later version only appends. A reader takes a missing tail as the

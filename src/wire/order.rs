@@ -51,7 +51,7 @@ pub struct StartOrder {
     pub log_keep: u64,
     /// Lines of scrollback that an attach replays at most.
     pub scrollback: u32,
-    /// `oom_score_adj` of the child.
+    /// What the child's `oom_score_adj` is above the host's.
     pub oom_score_adj: i16,
     /// Milliseconds between HUP and TERM's end and KILL.
     pub grace_ms: u32,

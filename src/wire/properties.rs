@@ -32,12 +32,13 @@ prop_compose! {
     fn record()(
         (id, boot_id, screen) in (text(), text(), bytes()),
         (ending, cause) in (ending(), cause()),
-        n in any::<[u64; 8]>(),
+        n in any::<[u64; 9]>(),
         (cols, rows) in any::<(u16, u16)>(),
     ) -> ExitRecord {
         ExitRecord {
             id, generation: n[0], boot_id, ending, cause, started_ms: n[1], ended_ms: n[2], user_us: n[3],
             system_us: n[4], max_rss_kib: n[5], offset: n[6], unlogged: n[7], cols, rows, screen,
+            oom_kills: n[8],
         }
     }
 }
@@ -187,6 +188,10 @@ proptest! {
         let (mut a, mut b) = (order.encode(), record.encode());
         prop_assert!(StartOrder::decode(&a[..cut.index(a.len())]).is_err());
         prop_assert!(ExitRecord::decode(&b[..cut.index(b.len())]).is_err());
+        // What version 1 wrote lacks the last field.
+        let mut older = b[..b.len() - 8].to_vec();
+        older[super::exit::MAGIC.len()..][..2].copy_from_slice(&1_u16.to_le_bytes());
+        prop_assert_eq!(ExitRecord::decode(&older), Ok(ExitRecord { oom_kills: 0, ..record.clone() }));
         a.extend(&later);
         b.extend(&later);
         prop_assert_eq!(StartOrder::decode(&a), Ok(order));

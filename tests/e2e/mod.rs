@@ -19,6 +19,7 @@ mod standalone;
 mod survival;
 mod systemd;
 mod upgrade;
+mod usage;
 
 use crate::support::{each_alone, passes, user_manager};
 

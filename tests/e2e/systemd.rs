@@ -80,6 +80,13 @@ fn a_session_is_a_unit_of_its_own_in_the_slice() {
     let pid = listed(&home, &id)["pid"].as_u64().expect("a pid");
     let cgroup = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).expect("a cgroup");
     assert!(cgroup.lines().any(|l| l.ends_with(&group)), "{cgroup} is not {group}");
+    // When memory runs out the program goes, and the host stays to tell of it.
+    let score = |pid: &dyn std::fmt::Display| -> i32 {
+        let text = std::fs::read_to_string(format!("/proc/{pid}/oom_score_adj")).expect("a score");
+        text.trim().parse().expect("a number")
+    };
+    let host = &listed(&home, &id)["abide"]["hostPid"];
+    assert_eq!(score(&pid), (score(host) + 200).min(1000));
 }
 
 /// Whatever is done to the supervisor's service, no session notices.
@@ -225,6 +232,14 @@ fn limits_come_by_a_drop_in() {
     systemctl(&["daemon-reload"]).ok();
     let id = home.session(["sleep", "1000"]);
     assert_eq!(property(&unit_of(&id), "TasksMax"), "77");
+    // And of one session alone, while it runs; a reload of the manager keeps it.
+    let other = home.session(["sleep", "1000"]);
+    systemctl(&["set-property", "--runtime", &unit_of(&id), "MemoryMax=100M", "CPUWeight=50"]).ok();
+    systemctl(&["daemon-reload"]).ok();
+    assert_eq!(property(&unit_of(&id), "MemoryMax"), "104857600");
+    assert_eq!(property(&unit_of(&id), "CPUWeight"), "50");
+    assert_eq!(property(&unit_of(&other), "MemoryMax"), "infinity");
+    assert!(listed(&home, &id)["pid"].is_u64());
 }
 
 /// A terminal emulator's own scope goes when its window closes; sessions are not in it.

@@ -4,11 +4,13 @@ use crate::cli::context::{Cx, several};
 use crate::cli::error::CliError;
 use crate::cli::output::{Cell, Listed, name_of, style_of};
 use crate::cli::text::{quoted, span};
+use crate::cli::usage;
 use crate::core::action::View;
 use crate::core::event::Command;
 use crate::core::record::State;
 use crate::core::text::Text;
 use crate::sys::clock::wall_ms;
+use crate::sys::usage::{Reader, Usage};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
@@ -23,11 +25,17 @@ use std::path::PathBuf;
 /// state (queued, starting, working, blocked, idle, done, failed, stopped, parked), tempo, agent, argv, intent, detail,
 /// title, nameSource, attended, pinned, origin, spawnedBy, generation, hostPid, createdAt, updatedAt, endedAt, exit,
 /// output. A field that does not apply is left out. Fields are only ever added.
+///
+/// With --memory, MEM and CPU: memory now, and processor time since the start, of everything in the session. Under systemd
+/// that is what its unit's control group counts, cached files included, where the system has those counters; elsewhere
+/// the sum over its living processes. With --json as well, an object abide.usage: memory and memoryMax (bytes), cpuUs,
+/// memoryFrom and cpuFrom (cgroup, processes), oomKills (processes that the kernel killed for want of memory).
 #[derive(Debug, Default, clap::Args)]
 #[command(visible_aliases = ["ps", "agents", "list"], after_help = "\
 Examples:
   abide ls                          what runs
   abide ls --all                    what is over, too
+  abide ls --memory                 what each uses
   abide ls --cwd .                  only what runs in this folder or below
   abide ls --json | jq -r '.[] | select(.state == \"blocked\") | .id'")]
 pub(crate) struct Args {
@@ -37,6 +45,9 @@ pub(crate) struct Args {
     /// Sessions that are over, too
     #[arg(short, long)]
     all: bool,
+    /// Show what each uses: memory and processor time
+    #[arg(short, long)]
+    memory: bool,
     /// Only sessions whose working directory is this, or below
     #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     cwd: Option<PathBuf>,
@@ -54,8 +65,11 @@ pub(super) fn run(cx: &mut Cx, args: &Args) -> Result<(), CliError> {
         }
     };
     let sessions = several(cx.ask(&Command::List { all: args.all, cwd })?)?;
+    let mut reader = Reader::new();
+    let mut used = |view: &View| args.memory.then(|| usage::of(&mut reader, &cx.paths, view));
     if args.json {
-        let listed: Vec<Listed<'_>> = sessions.iter().map(Listed::from).collect();
+        let listed = sessions.iter().map(|view| Listed::from(view).using(used(view).flatten()));
+        let listed: Vec<Listed<'_>> = listed.collect();
         return Ok(cx.out.json(&listed)?);
     }
     if sessions.is_empty() {
@@ -69,11 +83,17 @@ pub(super) fn run(cx: &mut Cx, args: &Args) -> Result<(), CliError> {
     }
     let now = wall_ms();
     let home = std::env::home_dir().map(|h| h.display().to_string());
-    let rows: Vec<Vec<Cell>> = sessions.iter().map(|s| row(s, now, home.as_deref())).collect();
-    Ok(cx.out.table(&["ID", "NAME", "STATE", "AGE", "CWD", "WHAT"], &rows, &[4, 1])?)
+    let rows: Vec<Vec<Cell>> = sessions.iter().map(|s| row(s, used(s), now, home.as_deref())).collect();
+    let (mut head, mut gives_way) = (vec!["ID", "NAME", "STATE", "AGE", "CWD", "WHAT"], [4, 1]);
+    if args.memory {
+        head.splice(4..4, ["MEM", "CPU"]);
+        gives_way = [6, 1];
+    }
+    Ok(cx.out.table(&head, &rows, &gives_way)?)
 }
 
-fn row(view: &View, now: u64, home: Option<&str>) -> Vec<Cell> {
+/// `used`: none where it was not asked for, and nothing in it where it is not known.
+fn row(view: &View, used: Option<Option<Usage>>, now: u64, home: Option<&str>) -> Vec<Cell> {
     let r = &view.record;
     let mut state = name_of(r.state).to_owned();
     for (mark, is) in [(" @", view.attended), (" ^", r.pinned)] {
@@ -85,14 +105,16 @@ fn row(view: &View, now: u64, home: Option<&str>) -> Vec<Cell> {
         (None, Some(exit)) if exit.ended_ms > 0 => exit.ended_ms,
         (Some(_) | None, _) => now,
     };
-    vec![
+    let used = used.map(usage::columns).into_iter().flatten().map(Cell::from);
+    let mut cells = vec![
         Cell::from(r.id.to_string()),
         Cell::from(&r.name),
         Cell::styled(state, style_of(r.state)),
         Cell::from(span(end.saturating_sub(r.times.created_ms))),
-        Cell::from(shortened(&r.cwd.to_string(), home)),
-        Cell::from(what(view)),
-    ]
+    ];
+    cells.extend(used);
+    cells.extend([Cell::from(shortened(&r.cwd.to_string(), home)), Cell::from(what(view))]);
+    cells
 }
 
 /// What to say of a session in one line: what it needs, what went wrong, what it does, what it is.

@@ -4,9 +4,12 @@ use crate::cli::context::{Cx, one};
 use crate::cli::error::CliError;
 use crate::cli::output::{Listed, name_of};
 use crate::cli::text::{bytes, clean, moment, quoted, span};
+use crate::cli::usage;
 use crate::core::action::View;
 use crate::core::event::Command;
 use crate::core::record::{Exit, Restart};
+use crate::core::session::{describe, ran_out_of_memory};
+use crate::sys::usage::Reader;
 use anstyle::Style;
 
 /// Show all that is known of one session.
@@ -29,7 +32,8 @@ pub(crate) struct Args {
 pub(super) fn run(cx: &mut Cx, args: &Args) -> Result<(), CliError> {
     let view = one(cx.ask(&Command::Show { target: args.session.clone() })?)?;
     if args.json {
-        return Ok(cx.out.json(&Listed::from(&*view))?);
+        let listed = Listed::from(&*view).using(usage::of(&mut Reader::new(), &cx.paths, &view));
+        return Ok(cx.out.json(&listed)?);
     }
     for (key, value) in facts(cx, &view) {
         let key = cx.out.paint(Style::new().dimmed(), &format!("{key:<10}"));
@@ -59,6 +63,8 @@ fn facts(cx: &Cx, view: &View) -> Vec<(&'static str, String)> {
     add("cwd", r.cwd.to_string());
     if let Some(host) = &r.host {
         add("process", format!("{} (host {}, abide {})", host.child_pid, host.pid, host.build));
+        let usage = usage::of(&mut Reader::new(), &cx.paths, view);
+        add("uses", usage.map(usage::sentence).unwrap_or_default());
     }
     let attached = view.signals.as_ref().map_or((0, 0), |s| (s.writers, s.readers));
     match attached {
@@ -106,6 +112,7 @@ pub(super) fn ending(exit: &Exit) -> String {
     let how = match (exit.code, exit.signal) {
         (Some(0), _) => "exited".to_owned(),
         (Some(code), _) => format!("exited with status {code}"),
+        (None, Some(_)) if ran_out_of_memory(exit) => describe(exit),
         (None, Some(signal)) => format!("ended by {}", signal_name(signal)),
         (None, None) => "ended".to_owned(),
     };
@@ -120,7 +127,7 @@ pub(super) fn ending(exit: &Exit) -> String {
         _ => how,
     };
     // Where nothing but its status is known, the message says the same.
-    let said = exit.message.is_empty() || exit.message == crate::core::session::describe(exit);
+    let said = exit.message.is_empty() || exit.message == describe(exit);
     match (said, text.is_empty()) {
         (true, _) => text,
         (false, true) => exit.message.clone(),
