@@ -14,6 +14,7 @@
 //! | respawn under way | nothing alive | it is started, unless what it ran in has gone |
 //! | had a process | nothing, and [what it ran in](super::era) has gone | parked; see [`super::restart`] |
 //! | had a process | nothing else | its host was lost |
+//! | had a process, elsewhere | a lock of its host | parked, and never restarted by itself |
 //! | parked by the manager's end | nothing | the same, once |
 //! | removed | nothing alive | its files are removed |
 //!
@@ -29,7 +30,7 @@ use super::record::{
     Desired, Exit, Host, Kind, NameSource, Origin, Record, Restart, SpawnedBy, State, Template, Tempo, Times,
     VERSION,
 };
-use super::session::{HOST_LOST, NEVER_STARTED, Phase, Session};
+use super::session::{ELSEWHERE, HOST_LOST, NEVER_STARTED, Phase, Session};
 use super::text::Text;
 
 /// What was found of one session.
@@ -40,6 +41,7 @@ struct Trace {
     withdrawn: Vec<u64>,
     taken: Vec<u64>,
     seen_ms: u64,
+    elsewhere: bool,
 }
 
 impl Fleet {
@@ -69,6 +71,7 @@ impl Fleet {
                 Remains::Ended(exit) => trace.ended.push((generation, exit)),
                 Remains::Withdrawn => trace.withdrawn.push(generation),
                 Remains::Taken => trace.taken.push(generation),
+                Remains::Elsewhere => trace.elsewhere = true,
                 Remains::Seen(ms) => trace.seen_ms = trace.seen_ms.max(ms),
             }
         }
@@ -121,7 +124,9 @@ impl Fleet {
             }
             return;
         }
-        let pending = matches!(s.record.state, State::Queued | State::Starting);
+        let was_elsewhere = s.record.exit.as_ref().is_some_and(|exit| exit.cause == ELSEWHERE);
+        let left_there = was_elsewhere && s.record.state == State::Parked && !trace.elsewhere;
+        let pending = matches!(s.record.state, State::Queued | State::Starting) || left_there;
         if s.record.host.is_none() && !pending && !s.respawning() {
             match gone {
                 Some(gone) => self.reconsider(id, gone),
@@ -161,8 +166,13 @@ impl Fleet {
             s.record.start = s.record.generation;
             let seen_ms = trace.seen_ms.max(s.record.times.updated_ms).min(now.wall_ms);
             let exit = Exit {
-                cause: gone.cause().into(),
-                message: gone.message(&here),
+                cause: if trace.elsewhere { ELSEWHERE } else { gone.cause() }.into(),
+                message: match trace.elsewhere {
+                    true => {
+                        "it still runs where it cannot be reached, in another container or machine".into()
+                    }
+                    false => gone.message(&here),
+                },
                 ended_ms: seen_ms,
                 ..Exit::default()
             };
@@ -174,7 +184,7 @@ impl Fleet {
         }
         // An order that was kept or withdrawn has the environment that a start needs.
         let startable = !trace.withdrawn.is_empty() || !trace.taken.is_empty();
-        let may_have_run = s.record.host.is_some() || trace.taken.contains(&start);
+        let may_have_run = left_there || s.record.host.is_some() || trace.taken.contains(&start);
         if s.respawning() && startable {
             // A respawn under way, and what it was to end is over: only the start is left.
             if may_have_run {

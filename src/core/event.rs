@@ -199,6 +199,8 @@ pub enum Remains {
     Taken,
     /// Its last sign of life in its files: wall clock, ms since the epoch.
     Seen(u64),
+    /// A host of it lives where it cannot be reached: in another container that shares its folder.
+    Elsewhere,
 }
 
 /// A host's report, as far as rules look at it.

@@ -173,7 +173,8 @@ pub struct Exit {
     pub code: Option<u8>,
     /// Signal, where one ended it.
     pub signal: Option<u8>,
-    /// `own`, `asked`, `terminated`, `manager-stopping`, `host-lost`, `never-started`, `reboot`, `container`, `logout`.
+    /// `own`, `asked`, `terminated`, `manager-stopping`, `host-lost`, `never-started`, `reboot`, `container`, `logout`,
+    /// `elsewhere`.
     pub cause: String,
     /// What failed, for people; empty where nothing did.
     pub message: String,

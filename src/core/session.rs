@@ -345,7 +345,7 @@ impl Session {
                 State::Stopped
             }
             (Desired::Running, false) => match (exit.cause.as_str(), exit.code) {
-                (MANAGER_STOPPING | REBOOT | CONTAINER | LOGOUT, _) => State::Parked,
+                (MANAGER_STOPPING | REBOOT | CONTAINER | LOGOUT | ELSEWHERE, _) => State::Parked,
                 ("own", Some(0)) => State::Done,
                 _ => State::Failed,
             },
@@ -388,6 +388,8 @@ pub const REBOOT: &str = "reboot";
 pub const CONTAINER: &str = "container";
 /// [`Exit::cause`] where the user's service manager was started anew.
 pub const LOGOUT: &str = "logout";
+/// [`Exit::cause`] where the host lives in another container.
+pub const ELSEWHERE: &str = "elsewhere";
 /// [`Exit::cause`] where the host saw that the service manager was going down.
 pub const MANAGER_STOPPING: &str = "manager-stopping";
 

@@ -7,7 +7,7 @@ use super::id::SessionId;
 use super::record::{Desired, Kind, NameSource, Restart, State, Template};
 use super::requests::shown_state;
 use super::restart::{ATTEMPTS, listed, refusal};
-use super::session::{Phase, Session};
+use super::session::{ELSEWHERE, Phase, Session};
 use super::status::judge;
 
 impl Fleet {
@@ -107,6 +107,7 @@ impl Fleet {
             Restart::Never | Restart::Manual => {
                 format!("It stays so until `abide respawn {id}`: its `restart` is not auto.")
             }
+            Restart::Auto if s.record.exit.as_ref().is_some_and(|e| e.cause == ELSEWHERE) => return None,
             Restart::Auto => {
                 let within = self.settings.restart_within_ms;
                 let why = refusal(&s.record, &self.here, within, self.started.wall_ms)
@@ -134,6 +135,9 @@ fn ended_reason(s: &Session, state: &str) -> String {
         "host-lost" => "a host that vanishes without an exit record counts as failed",
         "never-started" => "nothing was ever executed",
         "reboot" => "what ended with its machine is parked, since nobody had meant to end it",
+        "elsewhere" => {
+            "what another container runs is left to its supervisor: respawn it here only when it has ended there"
+        }
         "container" => "what ended with its container is parked, since nobody had meant to end it",
         "logout" => "what ended with the user's service manager is parked, since nobody had meant to end it",
         _ => "a later version of the host said why",

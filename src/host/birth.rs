@@ -10,6 +10,7 @@ use crate::sys::{fd, process};
 use crate::wire::host::{Birth, CURRENT, Stage, Welcome};
 use crate::wire::order::StartOrder;
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
@@ -91,6 +92,7 @@ struct Launched {
     log: Log,
     child: i32,
     size: (u16, u16),
+    mark: Option<File>,
 }
 
 fn launch(order: &StartOrder) -> Result<Launched, Failure> {
@@ -111,8 +113,18 @@ fn launch(order: &StartOrder) -> Result<Launched, Failure> {
         limits: &limits,
         oom_score_adj: order.oom_score_adj,
     };
+    let mark = mark(&folder);
     let child = pty::start(&pty, &program).map_err(|e| not_started(e, order))?;
-    Ok(Launched { pty, signals, log, child, size })
+    Ok(Launched { pty, signals, log, child, size, mark })
+}
+
+/// A lock on the session's folder tells that its host lives to whoever shares the folder and cannot see the process: a
+/// supervisor in another container. It ends with this process. A session does not depend on it: some file systems have
+/// no locks.
+fn mark(folder: &Path) -> Option<File> {
+    let file = File::open(folder).ok()?;
+    file.try_lock().ok()?;
+    Some(file)
 }
 
 fn not_started(StartError { step, errno }: StartError, order: &StartOrder) -> Failure {
@@ -128,7 +140,7 @@ fn not_started(StartError { step, errno }: StartError, order: &StartOrder) -> Fa
 
 impl Launched {
     fn into_host(self, order: &mut StartOrder, socket: Socket) -> Host {
-        let Self { pty, signals, log, child, size } = self;
+        let Self { pty, signals, log, child, size, mark } = self;
         let child_pid = u32::try_from(child).unwrap_or(0);
         let welcome = Welcome {
             version: CURRENT,
@@ -142,7 +154,7 @@ impl Launched {
         };
         // The environment has done its duty; it holds secrets, and room.
         order.env = Vec::new();
-        Host::new(Parts { order: order.clone(), welcome, child, pty, signals, socket, log, size })
+        Host::new(Parts { order: order.clone(), welcome, child, pty, signals, socket, log, size, mark })
     }
 }
 

@@ -12,6 +12,7 @@ use crate::sys::pty::Pty;
 use crate::sys::signal::Signals;
 use crate::wire::host::Welcome;
 use crate::wire::order::StartOrder;
+use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixListener;
@@ -44,6 +45,8 @@ pub(super) struct Host {
     pub(super) signals: Signals,
     /// None once the session ended.
     pub(super) socket: Option<Socket>,
+    /// Locked for as long as this process lives.
+    _mark: Option<File>,
     pub(super) clients: Vec<Client>,
     pub(super) activity: u64,
     pub(super) size: (u16, u16),
@@ -84,11 +87,12 @@ pub(super) struct Parts {
     pub(super) socket: Socket,
     pub(super) log: Log,
     pub(super) size: (u16, u16),
+    pub(super) mark: Option<File>,
 }
 
 impl Host {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { order, welcome, child, pty, signals, socket, log, size } = parts;
+        let Parts { order, welcome, child, pty, signals, socket, log, size, mark } = parts;
         let mut screen = Screen::new(size.0, size.1);
         screen.rest();
         crate::sys::fd::trim_heap();
@@ -99,6 +103,7 @@ impl Host {
             pty,
             signals,
             socket: Some(socket),
+            _mark: mark,
             clients: Vec::new(),
             activity: 0,
             size,

@@ -5,6 +5,7 @@ use super::orders::{Fate, Orders};
 use crate::core::event::{Found, Remains};
 use crate::core::id::SessionId;
 use crate::core::record::{Record, State};
+use crate::core::session::ELSEWHERE;
 use crate::paths::Paths;
 use crate::sys::process;
 use crate::wire::host::Welcome;
@@ -77,6 +78,9 @@ impl Inventory {
         if let Some(ms) = last_written(paths, id) {
             add(generation, Remains::Seen(ms));
         }
+        if is_marked(paths, id) {
+            add(generation, Remains::Elsewhere);
+        }
         if let Some(exit) = links::exit_record(paths, id).filter(|exit| exit.generation == generation) {
             return add(generation, Remains::Ended(links::exit(&exit)));
         }
@@ -101,6 +105,13 @@ impl Inventory {
     }
 }
 
+/// Does a host hold the lock on the session's folder? One that was killed in this moment may not have let go of it yet,
+/// which matters only where its surroundings have gone too.
+fn is_marked(paths: &Paths, id: SessionId) -> bool {
+    let folder = std::fs::File::open(paths.job(&id.to_string()));
+    folder.is_ok_and(|folder| matches!(folder.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)))
+}
+
 /// When its host, or a supervisor, last wrote something of it.
 fn last_written(paths: &Paths, id: SessionId) -> Option<u64> {
     let folder = paths.job(&id.to_string());
@@ -117,7 +128,8 @@ fn may_run(record: &Record) -> bool {
         State::Queued | State::Starting | State::Working | State::Blocked | State::Idle => false,
         State::Done | State::Failed | State::Stopped | State::Parked => true,
     };
-    !over || record.host.is_some()
+    let elsewhere = record.exit.as_ref().is_some_and(|exit| exit.cause == ELSEWHERE);
+    !over || record.host.is_some() || elsewhere
 }
 
 /// What the record says of the host, as that would have said it.

@@ -21,9 +21,13 @@ impl Machine {
         }
         let file = home.path().join(boot_id);
         std::fs::write(&file, format!("{boot_id}\n")).expect("a boot id");
-        let script = "mount --bind \"$1\" /proc/sys/kernel/random/boot_id && echo up && exec sleep 100000";
+        let runtime = home.paths().runtime;
+        std::fs::create_dir_all(&runtime).expect("a folder");
+        let script = "mount --bind \"$1\" /proc/sys/kernel/random/boot_id && \
+                      mount -t tmpfs -o mode=700 tmpfs \"$2\" && echo up && exec sleep 100000";
         let mut holder = Command::new("unshare");
-        holder.args(["--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", script, "sh"]).arg(&file);
+        holder.args(["--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", script, "sh"]);
+        holder.arg(&file).arg(&runtime);
         let mut holder = holder
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -40,14 +44,10 @@ impl Machine {
         Some(Self { holder, init })
     }
 
-    /// Pulls the plug. The runtime folder was in memory.
-    fn end(mut self, home: &Home) {
+    /// Pulls the plug.
+    fn end(mut self) {
         signal(self.init, Signal::SIGKILL);
         self.holder.wait().expect("unshare");
-        assert_eq!(home.processes(), [0; 0], "nothing is left of it");
-        let orders = home.paths().orders().expect("a folder").expect("in memory");
-        std::fs::remove_dir_all(orders).expect("the start orders");
-        std::fs::remove_dir_all(home.paths().runtime).expect("the runtime folder");
     }
 }
 
@@ -119,7 +119,7 @@ fn after_a_reboot_sessions_are_parked_or_come_back_and_no_prompt_is_given_twice(
         let files = ["auto", "manual", "never", "needs", "toy.one", "toy.two"];
         files.iter().all(|name| lines(&user.join(name)).len() == 1).then_some(())
     });
-    machine.end(&home);
+    machine.end();
     home.unset("KEPT_IN_MEMORY");
 
     let machine = Machine::boot(&mut home, "second").expect("once more");
@@ -154,5 +154,28 @@ fn after_a_reboot_sessions_are_parked_or_come_back_and_no_prompt_is_given_twice(
     respawned.ok();
     assert!(respawned.stderr.contains("KEPT_IN_MEMORY"), "{respawned}");
     until("the second start by hand", || (lines(&user.join("needs")).len() == 2).then_some(()));
-    machine.end(&home);
+    machine.end();
+}
+
+#[test]
+fn what_lives_in_another_container_is_not_started_a_second_time() {
+    let mut home = Home::on_disk();
+    let Some(first) = Machine::boot(&mut home, "shared") else { return };
+    let file = home.path().join("user/auto");
+    let argv = ["sh", "-c", "echo run >>\"$HOME/auto\"; exec sleep 100000"];
+    let id = session(&home, "auto", &["--restart", "auto"], &argv);
+    until("the start", || (lines(&file).len() == 1).then_some(()));
+    // The same kernel and the same home, and a runtime folder and processes of its own.
+    let second = Machine::boot(&mut home, "shared").expect("once more");
+    assert_eq!(state(&home, &id), "parked");
+    let why = home.abide(["why", &id]);
+    assert!(why.ok().contains("it still runs where it cannot be reached"), "{why}");
+    assert!(home.list()[0]["abide"]["restartAt"].is_null());
+    first.end();
+    second.end();
+    // Now nothing of it is left, and it comes back.
+    let third = Machine::boot(&mut home, "third").expect("once more");
+    home.abide(["ls"]).ok();
+    until("the second start", || (lines(&file).len() == 2).then_some(()));
+    third.end();
 }

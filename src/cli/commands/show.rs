@@ -123,7 +123,7 @@ pub(super) fn ending(exit: &Exit) -> String {
         "host-lost" => format!("{how}, since its host was killed"),
         "never-started" => "never started".to_owned(),
         // Their messages say it whole.
-        "reboot" | "container" | "logout" => String::new(),
+        "reboot" | "container" | "logout" | "elsewhere" => String::new(),
         _ => how,
     };
     // Where nothing but its status is known, the message says the same.

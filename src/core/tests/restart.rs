@@ -254,3 +254,29 @@ fn what_a_start_lacks_is_kept_and_told() {
     let renewed = s.acts.iter().any(|a| matches!(a, Action::Launch { renew: true, by_itself: false, .. }));
     assert!(renewed, "the caller's environment is better than a stand-in's");
 }
+
+#[test]
+fn what_lives_elsewhere_is_parked_until_it_has_ended_there() {
+    let mut container = before();
+    container.era.pid1_start = 2;
+    let elsewhere = Found { id: id(0), generation: 1, what: Remains::Elsewhere };
+    let mut s = start(container.clone(), vec![live(0, Restart::Auto)], vec![elsewhere.clone()]);
+    s.pass(1_000_000);
+    let record = s.record(0);
+    assert_eq!((launches(&s), record.state), (Vec::new(), State::Parked));
+    assert!(why(&mut s, 0).contains("still runs where it cannot be reached"));
+    let mut s = start(container.clone(), vec![record.clone()], vec![elsewhere]);
+    s.pass(1_000_000);
+    assert_eq!(launches(&s), []);
+    // It is found again from within, as if nothing had been.
+    let host = Host { child_pid: 9, ..Host::default() };
+    let alive = Found { id: id(0), generation: 1, what: Remains::Alive(host) };
+    assert_eq!(start(before(), vec![record.clone()], vec![alive]).record(0).state, State::Working);
+    // It ended there, with an exit record or without.
+    let exit = Exit { cause: "own".into(), code: Some(0), ..Exit::default() };
+    let ended = Found { id: id(0), generation: 1, what: Remains::Ended(exit) };
+    assert_eq!(start(container.clone(), vec![record.clone()], vec![ended]).record(0).state, State::Done);
+    let mut s = start(container, vec![record], Vec::new());
+    s.pass(1_000);
+    assert_eq!(launches(&s).len(), 1);
+}
