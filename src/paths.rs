@@ -280,6 +280,10 @@ impl Paths {
     pub fn roster(&self) -> PathBuf {
         self.state.join("roster.json")
     }
+    /// There while a supervisor is to be started at the next boot or login. The unit `abide-resume.service` knows it too.
+    pub fn restart_mark(&self) -> PathBuf {
+        self.state.join("restart")
+    }
     /// The event journal.
     pub fn events(&self) -> PathBuf {
         self.state.join("events.jsonl")

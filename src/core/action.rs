@@ -57,6 +57,8 @@ pub enum Action {
     },
     /// Append to the event journal, the session's timeline and the log.
     Journal(Entry),
+    /// Have a supervisor started at the next boot or login, or no longer.
+    ComeBack(bool),
     /// The line that the service manager shows.
     StatusLine(String),
     /// Leave; unless asked to, not where a client connected in the meantime.

@@ -170,6 +170,8 @@ pub struct Here {
     pub booted_ms: u64,
     /// The user's service manager; none where there is none.
     pub manager: Option<Instance>,
+    /// A supervisor is started at the next boot or login, as the last one has left it.
+    pub comes_back: bool,
     /// Names of the variables that a session gets which nobody starts.
     pub env_names: Vec<String>,
 }

@@ -155,6 +155,7 @@ impl Fleet {
         self.start_next();
         self.answer_waits();
         self.show();
+        self.come_back();
         self.leave_if_unneeded();
         std::mem::take(&mut self.out)
     }

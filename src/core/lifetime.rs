@@ -6,6 +6,7 @@
 use super::action::{Action, Reply};
 use super::event::Ticket;
 use super::fleet::Fleet;
+use super::record::{Desired, Restart, State};
 use super::requests::{STATES, shown_state};
 use super::session::Phase;
 use std::collections::BTreeMap;
@@ -59,6 +60,20 @@ impl Fleet {
     /// The ids of all sessions that clients may see.
     pub fn visible_ids(&self) -> Vec<super::id::SessionId> {
         self.sessions.values().filter(|s| s.is_visible()).map(super::session::Session::id).collect()
+    }
+
+    /// Whether there must be a supervisor after the next boot or login, where that changed: a session would come back by
+    /// itself. Also one that ended with the manager: this supervisor may be about to.
+    pub(super) fn come_back(&mut self) {
+        let wanted = self.sessions.values().any(|s| {
+            s.record.restart == Restart::Auto
+                && s.record.desired == Desired::Running
+                && (s.is_live() || s.restart_at.is_some() || s.record.state == State::Parked)
+        });
+        if wanted != self.here.comes_back {
+            self.here.comes_back = wanted;
+            self.out.push(Action::ComeBack(wanted));
+        }
     }
 
     /// The line for the service manager, where it changed.

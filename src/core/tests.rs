@@ -62,6 +62,7 @@ impl Scene {
                 | Action::Launch { .. }
                 | Action::Stop { .. }
                 | Action::Remove { .. }
+                | Action::ComeBack(_)
                 | Action::StatusLine(_)
                 | Action::Leave { .. }) => {
                     self.acts.push(action.clone());
@@ -81,7 +82,11 @@ impl Scene {
             }
             Action::Stop { id, generation, .. } => self.exit(id, generation, "asked", None),
             Action::Remove { id } => self.event(Event::Removed { id, error: None }),
-            Action::Reply { .. } | Action::Journal(_) | Action::StatusLine(_) | Action::Leave { .. } => {}
+            Action::Reply { .. }
+            | Action::Journal(_)
+            | Action::ComeBack(_)
+            | Action::StatusLine(_)
+            | Action::Leave { .. } => {}
         }
     }
     fn exit(&mut self, id: SessionId, generation: u64, cause: &str, code: Option<u8>) {

@@ -23,6 +23,7 @@ pub struct Store {
     pub(super) jobs: PathBuf,
     pub(super) roster: PathBuf,
     pub(super) events: PathBuf,
+    restart: PathBuf,
 }
 
 impl Store {
@@ -33,7 +34,12 @@ impl Store {
     pub fn open(paths: &Paths) -> Result<Self, DirError> {
         make_private_dir(&paths.state, Links::Followed)?;
         make_private_dir(&paths.jobs(), Links::Refused)?;
-        Ok(Self { jobs: paths.jobs(), roster: paths.roster(), events: paths.events() })
+        Ok(Self {
+            jobs: paths.jobs(),
+            roster: paths.roster(),
+            events: paths.events(),
+            restart: paths.restart_mark(),
+        })
     }
 
     /// Makes a record durable. On an error the record before it is still there, or this one.
@@ -112,6 +118,28 @@ impl Store {
             copy(&self.job(id).join("state.json"), &folder.join("state.json"))?;
         }
         copy(&self.roster, &other.roster())
+    }
+
+    /// A supervisor is to be started at the next boot or login.
+    pub fn comes_back(&self) -> bool {
+        self.restart.exists()
+    }
+
+    /// Says so from now on, or no longer.
+    ///
+    /// # Errors
+    /// [`RosterError`]; what was said before still is.
+    pub fn come_back(&self, wanted: bool) -> Result<(), RosterError> {
+        if wanted {
+            return write_durably(
+                &self.restart,
+                b"A session is to come back: see abide-run(1), --restart.\n",
+            );
+        }
+        match std::fs::remove_file(&self.restart) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => at("cannot remove", &self.restart, Err(e)),
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     pub(super) fn job(&self, id: SessionId) -> PathBuf {

@@ -11,6 +11,9 @@ pub const SERVICE: &str = "abide.service";
 /// What notices that the program was replaced; enabled as well.
 pub const UPGRADE: &str = "abide-upgrade.path";
 
+/// What starts the supervisor at a boot or a login, where a session is to come back by itself; enabled as well.
+pub const RESUME: &str = "abide-resume.service";
+
 /// Marks the files that `abide install` wrote, and that `abide uninstall` therefore may remove.
 pub const MARK: &str = "# Written by `abide install`, removed by `abide uninstall`. Changes belong into a drop-in file: \
                         systemctl --user edit";
@@ -19,11 +22,12 @@ pub const MARK: &str = "# Written by `abide install`, removed by `abide uninstal
 const PROGRAM: &str = "/usr/bin/abided";
 
 /// Path below the folder of units, and content.
-const TEMPLATES: [(&str, &str); 6] = [
+const TEMPLATES: [(&str, &str); 7] = [
     (SOCKET, include_str!("../../systemd/abide.socket")),
     (SERVICE, include_str!("../../systemd/abide.service")),
     (UPGRADE, include_str!("../../systemd/abide-upgrade.path")),
     ("abide-upgrade.service", include_str!("../../systemd/abide-upgrade.service")),
+    (RESUME, include_str!("../../systemd/abide-resume.service")),
     ("abide.slice", include_str!("../../systemd/abide.slice")),
     (
         "abide-session-.service.d/10-defaults.conf",
@@ -33,6 +37,8 @@ const TEMPLATES: [(&str, &str); 6] = [
 
 /// Drop-in that tells the supervisor of folders that its manager does not know of.
 pub const FOLDERS: &str = "abide.service.d/10-folders.conf";
+/// The same for [`RESUME`].
+pub const RESUME_FOLDERS: &str = "abide-resume.service.d/10-folders.conf";
 
 /// A path cannot be written into a unit, or a property list.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -69,7 +75,7 @@ pub fn render(program: &Path) -> Result<Vec<(&'static str, String)>, Unwritable>
 
 /// Every path that an installation may have, below the folder of units.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    TEMPLATES.iter().map(|(name, _)| *name).chain([FOLDERS])
+    TEMPLATES.iter().map(|(name, _)| *name).chain([FOLDERS, RESUME_FOLDERS])
 }
 
 /// The drop-in [`FOLDERS`] for these variables.

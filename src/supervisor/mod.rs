@@ -311,7 +311,7 @@ async fn run(
     }
     // A session without its folder is gone, unless its host lives.
     records.extend(without_folder.into_iter().filter(|record| inventory.lives(record.id)));
-    let here = surroundings::here(&manager);
+    let here = surroundings::here(&manager, store.comes_back());
     let adopt = Event::Adopt {
         records,
         found: inventory.found.clone(),

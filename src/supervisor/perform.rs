@@ -143,6 +143,7 @@ impl Hands {
             }
             Action::Reply { ticket, reply, last } => self.reply(ticket, &reply, last),
             Action::Journal(entry) => self.journal(entry),
+            Action::ComeBack(wanted) => self.writer.come_back(wanted),
             Action::StatusLine(line) => {
                 if let Err(error) = notify::status(&line) {
                     tracing::debug!(%error, "cannot tell the service manager");

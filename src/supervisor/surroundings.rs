@@ -10,9 +10,9 @@ use crate::sys::{clock, process};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// Looks around.
-pub(super) fn here(manager: &Manager) -> Here {
+pub(super) fn here(manager: &Manager, comes_back: bool) -> Here {
     let env_names = super::prepare::names(&environment());
-    Here { era: era(), booted_ms: clock::booted_ms(), manager: instance(manager), env_names }
+    Here { era: era(), booted_ms: clock::booted_ms(), manager: instance(manager), comes_back, env_names }
 }
 
 /// The environment of a session that nobody starts: the one that this supervisor was given by the service manager (or,
@@ -49,7 +49,7 @@ mod tests {
 
     #[test]
     fn the_present_is_one_era_and_is_not_the_past() {
-        let here = here(&Manager::Standalone);
+        let here = here(&Manager::Standalone, false);
         assert_eq!(here.era, era());
         assert!(here.era.pid1_start > 0 || cfg!(not(target_os = "linux")));
         assert_eq!(here.manager, None);

@@ -23,6 +23,7 @@ enum Job {
     Save(Box<Record>),
     Journal(Entry),
     Remove(SessionId),
+    ComeBack(bool),
     /// Copy all records to the state folder of these paths.
     Copy(Box<Paths>, Sender<Result<(), String>>),
     /// Everything that came before is done: say so.
@@ -70,6 +71,11 @@ impl Writer {
         let (done, wait) = channel();
         self.send(Job::Copy(Box::new(to), done));
         wait
+    }
+
+    /// Has a supervisor started at the next boot or login, or no longer.
+    pub(super) fn come_back(&self, wanted: bool) {
+        self.send(Job::ComeBack(wanted));
     }
 
     /// Resolves when everything asked for so far is done.
@@ -124,6 +130,11 @@ impl Thread {
                 }
             }
             Job::Remove(id) => self.remove(id),
+            Job::ComeBack(wanted) => {
+                if let Err(error) = self.store.come_back(wanted) {
+                    tracing::error!(%error, wanted, "cannot leave word for the next boot or login");
+                }
+            }
             Job::Copy(to, done) => {
                 self.save_roster();
                 // Who asked may have stopped waiting.

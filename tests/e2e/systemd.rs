@@ -190,9 +190,14 @@ fn install_can_be_repeated_and_uninstall_leaves_nothing_but_the_sessions() {
     assert_eq!(tree(), "", "and writes nothing");
     home.abide(["install"]).ok();
     let once = tree();
-    for file in
-        ["abide.socket", "abide.service", "abide.slice", "abide-upgrade.path", "abide-upgrade.service"]
-    {
+    for file in [
+        "abide.socket",
+        "abide.service",
+        "abide.slice",
+        "abide-upgrade.path",
+        "abide-upgrade.service",
+        "abide-resume.service",
+    ] {
         assert!(once.contains(file), "{once}");
         run(Command::new("systemd-analyze").args(["--user", "--man=no", "verify"]).arg(units.join(file)))
             .ok();

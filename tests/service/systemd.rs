@@ -200,3 +200,61 @@ fn the_units_pass_the_linter() {
     linted.ok();
     assert_eq!(linted.stderr, "", "{linted}");
 }
+
+/// The manager ends, as it does at a last logout and at a shutdown, and another one is started in its place, as at the
+/// next login: in the same control group, by the same user.
+fn log_out_and_in() -> std::process::Child {
+    let unit = |line: &str| line.split("::").nth(1).map(str::to_owned);
+    let own = std::fs::read_to_string("/proc/self/cgroup").expect("a cgroup");
+    let own = unit(own.lines().last().expect("a line")).expect("the unified hierarchy");
+    let user = own.rsplit_once('/').expect("a session's scope").0.to_owned();
+    let uid = user.rsplit_once('-').and_then(|(_, end)| end.strip_suffix(".slice")).expect("a user's slice");
+    let group = format!("/sys/fs/cgroup{user}/user@{uid}.service");
+    systemctl(&["exit"]).ok();
+    until("the end of the manager", || {
+        let list = std::fs::read_dir("/proc").expect("/proc").flatten();
+        let mut names = list.filter_map(|e| std::fs::read_to_string(e.path().join("comm")).ok());
+        (!names.any(|name| name.trim() == "systemd")).then_some(())
+    });
+    let script = "echo $$ >\"$0/cgroup.procs\" && exec setsid /lib/systemd/systemd --user";
+    let mut login = Command::new("sh");
+    login.args(["-c", script, &group]).stdin(std::process::Stdio::null());
+    let login = login.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn();
+    let login = login.expect("another manager");
+    until("the next manager", || {
+        (systemctl(&["is-system-running"]).stdout.trim() == "running").then_some(())
+    });
+    login
+}
+
+#[test]
+#[ignore = "needs a user manager: service::under_systemd_alone runs it"]
+fn a_stopped_unit_stays_stopped_and_the_end_of_the_manager_parks_and_brings_back() {
+    abide(&["install"]).ok();
+    let run = |args: &[&str]| {
+        let said = abide(&[&["run", "--json"], args, &["--", "sleep", "1000"]].concat()).json();
+        said["id"].as_str().unwrap_or_else(|| panic!("no id in {said}")).to_owned()
+    };
+    let (manual, auto, stopped) = (run(&[]), run(&["--restart", "auto"]), run(&["--restart", "auto"]));
+    systemctl(&["stop", &format!("abide-session-{stopped}.service")]).ok();
+    until("the stopped session", || (state_of(&stopped) == "stopped").then_some(()));
+    let mut login = log_out_and_in();
+    // Nobody called us since: the session comes back with the login.
+    let unit = format!("abide-session-{auto}.service");
+    until("the session that comes back", || (state(&unit) == "active").then_some(()));
+    assert_eq!(state_of(&auto), "working");
+    assert_eq!(state_of(&stopped), "stopped");
+    let list = abide(&["ls", "--json", "--all"]).json();
+    let found = list.as_array().expect("an array").iter().find(|s| s["id"] == *manual).expect("listed");
+    assert_eq!(found["abide"]["state"], "parked");
+    assert_eq!(found["abide"]["exit"]["cause"], "manager-stopping", "its host asked the manager");
+    let why = abide(&["why", &manual]);
+    assert!(why.ok().contains("the service manager went down"), "{why}");
+    // With nothing left to come back the next login starts nothing.
+    abide(&["stop", &auto]).ok();
+    abide(&["daemon", "stop"]).ok();
+    assert_eq!(systemctl(&["start", "abide-resume.service"]).status.code(), Some(0));
+    assert_eq!(state("abide.service"), "inactive");
+    systemctl(&["exit"]).ok();
+    login.wait().expect("the second manager");
+}

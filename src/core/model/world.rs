@@ -45,6 +45,7 @@ pub(super) struct World {
     now: Now,
     boot: u32,
     manager: u32,
+    comes_back: bool,
     /// Times that everything ended.
     ends: u32,
     disk: BTreeMap<SessionId, Record>,
@@ -99,6 +100,7 @@ impl World {
             now: Now { awake_ms: 0, wall_ms: 1_000_000 },
             boot: 1,
             manager: 1,
+            comes_back: false,
             ends: 0,
             disk: BTreeMap::new(),
             refused: BTreeSet::new(),
@@ -125,6 +127,7 @@ impl World {
             era: Era { boot_id: format!("boot {}", self.boot), ..Era::default() },
             booted_ms: 1,
             manager: Some(Instance { pid: self.manager, start: 1 }),
+            comes_back: self.comes_back,
             env_names: vec!["HOME".into()],
         }
     }
@@ -193,6 +196,10 @@ impl World {
             Action::Journal(entry) => {
                 assert_eq!(entry.seq, self.journal.len() as u64 + 1, "numbers without gaps");
                 self.journal.push(entry);
+            }
+            Action::ComeBack(wanted) => {
+                assert_ne!(wanted, self.comes_back, "told twice");
+                self.comes_back = wanted;
             }
             Action::StatusLine(_) => {}
             Action::Leave { asked } => {
@@ -608,6 +615,8 @@ impl World {
         for s in self.fleet.sessions.values() {
             assert!(s.record.start <= s.record.generation, "{:?}", s.record);
             assert!(s.is_live() || s.record.host.is_none(), "{} has a host and no process", s.id());
+            let wanted = s.record.restart == Restart::Auto && s.record.desired == Desired::Running;
+            assert!(!(wanted && s.is_live()) || self.comes_back, "nobody would bring {} back", s.id());
         }
     }
 

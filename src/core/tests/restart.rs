@@ -12,6 +12,7 @@ fn before() -> Here {
         era: Era { boot_id: "first".into(), pid1_start: 1, pid_ns: 1, time_ns: 1 },
         booted_ms: 1,
         manager: Some(Instance { pid: 10, start: 1 }),
+        comes_back: false,
         env_names: vec!["HOME".into(), "PATH".into()],
     }
 }
@@ -279,4 +280,20 @@ fn what_lives_elsewhere_is_parked_until_it_has_ended_there() {
     let mut s = start(container, vec![record], Vec::new());
     s.pass(1_000);
     assert_eq!(launches(&s).len(), 1);
+}
+
+#[test]
+fn a_supervisor_is_wanted_at_the_next_boot_while_a_session_is_to_come_back() {
+    let told = |s: &Scene| -> Vec<bool> {
+        let told = |a: &Action| if let Action::ComeBack(wanted) = a { Some(*wanted) } else { None };
+        s.acts.iter().filter_map(told).collect()
+    };
+    let mut s = start(rebooted(), vec![live(0, Restart::Auto), live(1, Restart::Manual)], Vec::new());
+    assert_eq!(told(&s), [true]);
+    s.pass(1_000);
+    let generation = s.record(0).start;
+    s.exit(id(0), generation, "manager-stopping", None);
+    assert_eq!(told(&s), [true], "the manager goes down, and comes up again");
+    s.ask(Command::Stop { targets: vec![id(0).to_string()], all: false, grace_ms: None });
+    assert_eq!(told(&s), [true, false]);
 }

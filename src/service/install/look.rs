@@ -5,7 +5,7 @@ use crate::paths::Paths;
 use crate::service::logind::Logind;
 use crate::service::start;
 use crate::service::systemctl::Systemctl;
-use crate::service::unit::{self, FOLDERS, MARK, SERVICE, SOCKET, UPGRADE};
+use crate::service::unit::{self, FOLDERS, MARK, RESUME, RESUME_FOLDERS, SERVICE, SOCKET, UPGRADE};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -50,7 +50,7 @@ impl Place {
         let packaged = folders
             .into_iter()
             .filter(|folder| *folder != units && !folder.starts_with("/run"))
-            .find(|folder| [SOCKET, SERVICE, UPGRADE].iter().all(|name| folder.join(name).exists()))
+            .find(|folder| [SOCKET, SERVICE, UPGRADE, RESUME].iter().all(|name| folder.join(name).exists()))
             .map(Path::to_owned);
         Ok(Self { paths: paths.clone(), systemctl, logind, units, packaged, environment })
     }
@@ -95,6 +95,11 @@ impl Place {
             // It watches the path that it was started with.
             steps.push(Step::Systemctl(vec!["restart", UPGRADE]));
         }
+        let resume = show(&self.systemctl, RESUME, &["UnitFileState"])?;
+        if !is(&resume, "UnitFileState", "enabled") {
+            // Not started: it is for the next boot or login.
+            steps.push(Step::Systemctl(vec!["enable", RESUME]));
+        }
         if listens && socket_changes {
             steps.push(Step::Systemctl(vec!["restart", SOCKET]));
         } else if runs_as_service && service_changes {
@@ -117,7 +122,9 @@ impl Place {
         }
         let unknown = self.unknown_folders();
         if !unknown.is_empty() {
-            wanted.insert(FOLDERS, Some(unit::folders(&unknown)?));
+            for drop_in in [FOLDERS, RESUME_FOLDERS] {
+                wanted.insert(drop_in, Some(unit::folders(&unknown)?));
+            }
         }
         let mut steps = Vec::new();
         for (name, text) in wanted {
@@ -173,14 +180,19 @@ impl Place {
             return Ok(self.plan(steps));
         }
         if loaded {
-            steps.push(Step::Systemctl(vec!["disable", "--now", UPGRADE, SOCKET]));
+            steps.push(Step::Systemctl(vec!["disable", "--now", UPGRADE, RESUME, SOCKET]));
             steps.push(Step::Systemctl(vec!["stop", SERVICE]));
         }
         if !files.is_empty() {
             steps.append(&mut files);
-            for name in
-                ["abide-session-.service.d", "abide.service.d", "sockets.target.wants", "paths.target.wants"]
-            {
+            for name in [
+                "abide-session-.service.d",
+                "abide.service.d",
+                "abide-resume.service.d",
+                "sockets.target.wants",
+                "paths.target.wants",
+                "default.target.wants",
+            ] {
                 steps.push(Step::RemoveEmpty(self.units.join(name)));
             }
             steps.push(Step::RemoveEmpty(self.units.clone()));

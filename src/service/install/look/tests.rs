@@ -127,6 +127,7 @@ fn a_first_installation_writes_loads_enables_and_verifies() {
             "--user daemon-reload",
             "--user enable --now abide.socket",
             "--user enable --now abide-upgrade.path",
+            "--user enable abide-resume.service",
             "--user stop abide.service"
         ]
     );
@@ -141,6 +142,7 @@ fn a_second_installation_changes_nothing() {
     lab.perform(&lab.install().expect("a plan"));
     lab.put("state-abide.socket", "ActiveState=active\nUnitFileState=enabled\n");
     lab.put("state-abide-upgrade.path", "ActiveState=active\nUnitFileState=enabled\n");
+    lab.put("state-abide-resume.service", "UnitFileState=enabled\n");
     lab.put("state-abide.service", "ActiveState=active\n");
     let plan = lab.install().expect("a plan");
     assert!(plan.changes_nothing(), "{plan}");
@@ -153,6 +155,7 @@ fn a_moved_program_restarts_the_service_and_a_failed_socket_is_reset() {
     lab.perform(&lab.install().expect("a plan"));
     lab.put("state-abide.socket", "ActiveState=active\nUnitFileState=enabled\n");
     lab.put("state-abide-upgrade.path", "ActiveState=active\nUnitFileState=enabled\n");
+    lab.put("state-abide-resume.service", "UnitFileState=enabled\n");
     lab.put("state-abide.service", "ActiveState=active\n");
     let plan = lab.place(&lab.paths()).plan_install(Path::new("/elsewhere/abided"), None).expect("a plan");
     assert_eq!(
@@ -171,7 +174,7 @@ fn a_moved_program_restarts_the_service_and_a_failed_socket_is_reset() {
 fn a_packages_units_are_only_enabled_and_not_hidden_by_ours() {
     let lab = Lab::new();
     lab.perform(&lab.install().expect("a plan"));
-    for name in [SOCKET, SERVICE, UPGRADE] {
+    for name in [SOCKET, SERVICE, UPGRADE, RESUME] {
         lab.put(&format!("usr/lib/systemd/user/{name}"), "");
     }
     lab.perform(&lab.install().expect("a plan"));
@@ -182,7 +185,10 @@ fn a_packages_units_are_only_enabled_and_not_hidden_by_ours() {
     let plan = lab.uninstall();
     assert_eq!(
         lab.perform(&plan),
-        ["--user disable --now abide-upgrade.path abide.socket", "--user stop abide.service"],
+        [
+            "--user disable --now abide-upgrade.path abide-resume.service abide.socket",
+            "--user stop abide.service"
+        ],
         "a package's files are the package manager's"
     );
 }
@@ -207,7 +213,7 @@ fn an_uninstallation_leaves_the_users_drop_ins_and_nothing_of_ours() {
     assert_eq!(
         lab.perform(&lab.uninstall()),
         [
-            "--user disable --now abide-upgrade.path abide.socket",
+            "--user disable --now abide-upgrade.path abide-resume.service abide.socket",
             "--user stop abide.service",
             "--user daemon-reload"
         ]
