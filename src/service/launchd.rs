@@ -22,9 +22,14 @@ use crate::paths::{Paths, Surroundings};
 use agent::LABEL;
 use launchctl::{Complaint, Domain, Launchctl};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Where macOS has the program.
 pub const LAUNCHCTL: &str = "/bin/launchctl";
+
+/// How long a queue of connections may be full, and how often it is looked.
+const FULL_QUEUE: Duration = Duration::from_secs(2);
+const FULL_QUEUE_LOOKS: u32 = 20;
 
 /// launchd, as one user may use it.
 #[derive(Debug, Clone)]
@@ -97,12 +102,22 @@ impl Launchd {
     ///
     /// # Errors
     /// [`Complaint`].
-    pub fn mend(&self, paths: &Paths) -> Result<bool, Complaint> {
+    pub fn mend(&self, paths: &Paths, answers: impl Fn() -> bool) -> Result<bool, Complaint> {
         let file = self.file(LABEL);
         if paths.home.is_some() || !file.exists() {
             return Ok(false);
         }
         let Some(domain) = self.loaded(LABEL)? else { return Ok(false) };
+        // A socket whose queue is full refuses, too, while the supervisor starts.
+        for _ in 0..FULL_QUEUE_LOOKS {
+            if !paths.control_socket().exists() {
+                break;
+            }
+            if answers() {
+                return Ok(true);
+            }
+            std::thread::sleep(FULL_QUEUE / FULL_QUEUE_LOOKS);
+        }
         // The supervisor that it may run is ended, which ends no session; no command of launchctl makes the socket anew.
         self.launchctl.bootout(domain, LABEL)?;
         self.launchctl.bootstrap(domain, LABEL, &file)?;

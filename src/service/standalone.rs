@@ -93,21 +93,14 @@ fn signal_host(id: &str, pid: u32, signal: Signal) -> Result<bool, LaunchError> 
     process::signal_exactly(pid, start, signal).map_err(failed)
 }
 
-#[cfg(target_os = "linux")]
 fn is_host_of(id: &str, pid: u32) -> bool {
-    std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| {
-        let mut arguments = line.split(|byte| *byte == 0);
-        arguments.next().is_some_and(|program| program.ends_with(b"abide-host"))
-            && arguments.next() == Some(id.as_bytes())
+    process::arguments(pid).is_ok_and(|arguments| {
+        let [program, first, ..] = &arguments[..] else { return false };
+        program.ends_with(b"abide-host") && first == id.as_bytes()
     })
 }
 
-#[cfg(not(target_os = "linux"))]
-fn is_host_of(_id: &str, pid: u32) -> bool {
-    Process::of(pid).is_ok_and(|process| process.name == "abide-host")
-}
-
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use std::os::unix::process::CommandExt;

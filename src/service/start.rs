@@ -115,7 +115,7 @@ pub fn ensure_running(paths: &Paths) -> Result<Started, StartError> {
     match &manager {
         #[cfg(target_os = "linux")]
         Manager::Systemd(systemd) => under_systemd::start_on_demand(systemd, paths),
-        Manager::Launchd(launchd) => match launchd.mend(paths) {
+        Manager::Launchd(launchd) => match launchd.mend(paths, || answers(paths)) {
             Ok(true) => Ok(Started::Socket),
             Ok(false) => start_detached(paths),
             Err(complaint) => Err(StartError::Launchd(complaint)),

@@ -4,6 +4,8 @@
 mod linux;
 #[cfg(target_os = "macos")]
 mod macos;
+#[cfg(any(target_os = "macos", test))]
+mod procargs;
 #[cfg(target_os = "linux")]
 use linux as platform;
 #[cfg(target_os = "macos")]
@@ -58,6 +60,14 @@ pub fn cwd(pid: u32) -> io::Result<PathBuf> {
     platform::cwd(pid)
 }
 
+/// Command line of a process.
+///
+/// # Errors
+/// As [`Process::of`].
+pub fn arguments(pid: u32) -> io::Result<Vec<Vec<u8>>> {
+    platform::arguments(pid)
+}
+
 /// Whether that very process still runs (a zombie does not).
 pub fn is_running(pid: u32, start: u64) -> bool {
     Process::of(pid).is_ok_and(|p| p.start == start && !p.zombie)
@@ -90,6 +100,8 @@ mod tests {
         assert!(me.start > 0 && !me.zombie && me.parent > 0);
         let here = std::env::current_dir().expect("cwd");
         assert_eq!(cwd(std::process::id()).expect("cwd"), here);
+        let own: Vec<_> = std::env::args_os().map(std::os::unix::ffi::OsStringExt::into_vec).collect();
+        assert_eq!(arguments(std::process::id()).expect("arguments"), own);
         assert!(is_running(std::process::id(), me.start));
         assert!(!is_running(std::process::id(), me.start + 1));
     }

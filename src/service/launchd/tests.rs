@@ -122,18 +122,24 @@ fn an_answer_that_is_not_understood_is_never_taken_for_absence() {
 fn only_an_installed_and_loaded_agent_is_made_to_listen_again() {
     let fake = Fake::new();
     let paths = paths(&fake);
-    assert!(!fake.launchd().mend(&paths).expect("asked"), "nothing is installed");
+    assert!(!fake.launchd().mend(&paths, || false).expect("asked"), "nothing is installed");
     let file = file(&fake, GUI);
-    assert!(!fake.launchd().mend(&paths).expect("asked"), "not loaded, at this login or at all");
+    assert!(!fake.launchd().mend(&paths, || false).expect("asked"), "not loaded, at this login or at all");
     assert_eq!(fake.told(), Vec::<String>::new());
     fake.launchctl().bootstrap(GUI, LABEL, &file).expect("loaded");
     fake.told();
-    assert!(fake.launchd().mend(&paths).expect("mended"));
+    assert!(fake.launchd().mend(&paths, || false).expect("mended"));
     let bootstrap = "bootstrap gui/501 ~/Library/LaunchAgents/local.abide.plist";
     assert_eq!(fake.told(), ["bootout gui/501/local.abide", bootstrap]);
     assert_eq!(fake.loaded(), ["gui/501/local.abide"]);
+    paths.prepare().expect("prepared");
+    std::fs::write(paths.control_socket(), "").expect("a name");
+    let looks = std::cell::Cell::new(0);
+    let in_a_moment = || looks.replace(looks.get() + 1) > 2;
+    assert!(fake.launchd().mend(&paths, in_a_moment).expect("nothing to mend"), "its queue was full");
+    assert_eq!(fake.told(), Vec::<String>::new());
     let elsewhere = Paths { home: Some("/h".into()), ..paths };
-    assert!(!fake.launchd().mend(&elsewhere).expect("asked"), "such a home stands by itself");
+    assert!(!fake.launchd().mend(&elsewhere, || false).expect("asked"), "such a home stands by itself");
 }
 
 #[test]

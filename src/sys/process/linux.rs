@@ -18,6 +18,12 @@ pub(super) fn cwd(pid: u32) -> io::Result<PathBuf> {
     std::fs::read_link(format!("/proc/{pid}/cwd"))
 }
 
+pub(super) fn arguments(pid: u32) -> io::Result<Vec<Vec<u8>>> {
+    let line = std::fs::read(format!("/proc/{pid}/cmdline"))?;
+    let line = line.strip_suffix(b"\0").unwrap_or(&line);
+    Ok(line.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect())
+}
+
 /// The name may hold anything, spaces and parentheses included: fields are counted from the last `)`.
 fn parse(stat: &[u8]) -> Option<Process> {
     let open = stat.iter().position(|b| *b == b'(')?;

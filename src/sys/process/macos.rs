@@ -51,6 +51,34 @@ pub(super) fn cwd(pid: u32) -> io::Result<PathBuf> {
     Ok(std::ffi::OsString::from_vec(path).into())
 }
 
+pub(super) fn arguments(pid: u32) -> io::Result<Vec<Vec<u8>>> {
+    let pid = i32::try_from(pid).map_err(|_| io::Error::from(io::ErrorKind::NotFound))?;
+    let mut name = [libc::CTL_KERN, libc::KERN_PROCARGS2, pid];
+    // The most that the arguments and the environment of a process can be.
+    let mut answer = vec![0_u8; 1 << 20];
+    let mut length = answer.len();
+    // SAFETY: a name of three numbers, and a buffer of `length` bytes; nothing is set.
+    let failed = unsafe {
+        libc::sysctl(
+            name.as_mut_ptr(),
+            3,
+            answer.as_mut_ptr().cast(),
+            &raw mut length,
+            std::ptr::null_mut(),
+            0,
+        )
+    } != 0;
+    if failed {
+        let error = Errno::last();
+        // For a process that is not there the kernel says that it cannot have been asked for.
+        let absent = matches!(error, Errno::ESRCH | Errno::EINVAL);
+        return Err(if absent { io::ErrorKind::NotFound.into() } else { error.into() });
+    }
+    answer.truncate(length);
+    super::procargs::parse(&answer)
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "KERN_PROCARGS2 has another form"))
+}
+
 pub(super) fn signal(pid: i32, _start: u64, signal: Signal, group: bool) -> io::Result<bool> {
     // No pidfd here: between the caller's look at the start time and this call lies no system call of ours.
     // SAFETY: kill takes two integers.
