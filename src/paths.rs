@@ -299,6 +299,10 @@ impl Paths {
             self.state.ancestors().nth(3).filter(|_| self.state.ends_with(format!("{SUPPORT}/state")));
         library.map_or_else(|| self.state.clone(), |library| library.join("Logs/abide"))
     }
+    /// Lock of the supervisor that writes the records, whatever its runtime folder.
+    pub fn records_lock(&self) -> PathBuf {
+        self.state.join("abided.lock")
+    }
     /// There where `abide install` has turned lingering on.
     pub fn lingering(&self) -> PathBuf {
         self.state.join("lingering")

@@ -12,9 +12,12 @@
 //! never overwritten, and the other copy is used. A folder under removal is called `.removing-<id>`: that rename is the
 //! decision, and whoever loads next finishes it.
 //!
+//! One supervisor at a time writes: `abided.lock` keeps others away, whatever runtime folder they use (`hold`).
+//!
 //! Everything here blocks on the disk; one thread of the supervisor does it all, in order.
 
 mod file;
+mod hold;
 mod lines;
 mod load;
 mod remove;
@@ -22,6 +25,7 @@ mod store;
 mod v1;
 
 pub use file::RosterError;
+pub use hold::{HoldError, hold, holder};
 pub use load::Loaded;
 pub use store::Store;
 

@@ -160,6 +160,8 @@ struct Setup {
     paths: Paths,
     settings: Settings,
     listener: Listener,
+    /// None where the file system of the records has no locks.
+    records: Option<dirs::Lock>,
     log: log::Guard,
     foreground: bool,
 }
@@ -186,6 +188,7 @@ impl Setup {
         let managed = std::env::var_os("INVOCATION_ID").is_some();
         // Before the first thread: it takes variables out of the environment.
         let listener = Listener::acquire(&paths).map_err(|e| e.to_string())?;
+        let records = roster::hold(&paths).map_err(|e| e.to_string())?;
         let target = if foreground {
             log::Target::Stderr
         } else {
@@ -198,8 +201,11 @@ impl Setup {
         for warning in warning.into_iter().chain(complaint) {
             tracing::warn!("{warning}");
         }
+        if records.is_none() {
+            tracing::warn!("the file system of the records has no locks: use it from one machine only");
+        }
         let settings = settings(&paths);
-        Ok(Self { paths, settings, listener, log, foreground })
+        Ok(Self { paths, settings, listener, records, log, foreground })
     }
 
     fn serve(self, readiness: Readiness) -> ExitCode {
@@ -221,6 +227,7 @@ impl Setup {
             }
         };
         self.log.flush();
+        drop(self.records);
         code
     }
 }
