@@ -16,7 +16,7 @@
 //! | [`agents`] | profiles of agent CLIs, as data | no | no | no | `core`, `config` |
 //! | [`supervisor`] | the shell around `core`: sockets in, actions out | yes | yes | no | `agents`, `config`, `core`, `paths`, `roster`, `service`, `sys`, `wire` |
 //! | [`client`] | reaching the supervisor and the hosts | yes | yes | no | `wire`, `sys`, `service`, `paths`, `config`, `core` |
-//! | [`cli`] | commands, tables, help | yes | yes | no | `agents`, `client`, `config`, `core`, `paths`, `service`, `sys`, `wire` |
+//! | [`cli`] | commands, tables, help | yes | yes | no | `agents`, `client`, `config`, `core`, `paths`, `roster`, `service`, `sys`, `wire` |
 //!
 //! `tests/tidy.rs` checks this table against the code.
 #![deny(unsafe_code, clippy::disallowed_methods)]

@@ -31,6 +31,9 @@ _abide() {
             abide,daemon)
                 cmd="abide__subcmd__daemon"
                 ;;
+            abide,doctor)
+                cmd="abide__subcmd__doctor"
+                ;;
             abide,events)
                 cmd="abide__subcmd__events"
                 ;;
@@ -136,6 +139,9 @@ _abide() {
             abide__subcmd__help,daemon)
                 cmd="abide__subcmd__help__subcmd__daemon"
                 ;;
+            abide__subcmd__help,doctor)
+                cmd="abide__subcmd__help__subcmd__doctor"
+                ;;
             abide__subcmd__help,events)
                 cmd="abide__subcmd__help__subcmd__events"
                 ;;
@@ -212,7 +218,7 @@ _abide() {
 
     case "${cmd}" in
         abide)
-            opts="-h -V --help --version run attach a peek logs send wait ls ps agents list show stop kill respawn rm pin unpin rename why events daemon install uninstall completions man help"
+            opts="-h -V --help --version run attach a peek logs send wait ls ps agents list show stop kill respawn rm pin unpin rename why events daemon doctor install uninstall completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -419,6 +425,20 @@ _abide() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        abide__subcmd__doctor)
+            opts="-h --json --prove --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         abide__subcmd__events)
             opts="-f -h --since --follow --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -438,7 +458,7 @@ _abide() {
             return 0
             ;;
         abide__subcmd__help)
-            opts="run attach peek logs send wait ls show stop respawn rm pin unpin rename why events daemon install uninstall completions man help"
+            opts="run attach peek logs send wait ls show stop respawn rm pin unpin rename why events daemon doctor install uninstall completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -538,6 +558,20 @@ _abide() {
         abide__subcmd__help__subcmd__daemon__subcmd__stop)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        abide__subcmd__help__subcmd__doctor)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

@@ -7,6 +7,7 @@ pub mod action;
 mod address;
 mod adopt;
 mod commands;
+pub mod doctor;
 pub mod environment;
 pub mod era;
 pub mod event;

@@ -35,13 +35,20 @@ pub mod screen;
 mod status;
 
 use crate::sys::{fd, reap, signal};
-use std::io::Read;
+use std::io::{Read, Write};
 use std::process::ExitCode;
 
-/// Entry point: `abide-host ID [gate]`.
+/// Entry point: `abide-host ID [gate]`, or `--version`.
 pub fn main() -> ExitCode {
     fd::close_from(3);
     let mut args = std::env::args_os().skip(1);
+    if std::env::args_os().nth(1).is_some_and(|first| first == "--version") {
+        let text = format!("abide-host {}\n", crate::VERSION);
+        return match std::io::stdout().write_all(text.as_bytes()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        };
+    }
     let id = args.next().and_then(|a| a.into_string().ok()).filter(|id| order::is_id(id));
     let gate = args.next();
     let (Some(id), true) = (id, gate.as_ref().is_none_or(|g| g == "gate")) else {

@@ -126,6 +126,15 @@ impl Manager {
         found.unwrap_or(Self::Standalone)
     }
 
+    /// The runtime folder (`$XDG_RUNTIME_DIR`) in which the manager listens; none where there is none.
+    pub fn runtime(&self) -> Option<&std::path::Path> {
+        match self {
+            #[cfg(target_os = "linux")]
+            Self::Systemd(systemd) => Some(systemd.runtime()),
+            Self::Launchd(_) | Self::Standalone => None,
+        }
+    }
+
     /// For people.
     pub fn name(&self) -> &'static str {
         match self {

@@ -79,12 +79,12 @@ impl Systemctl {
         self.output("systemd-run", arguments).map(drop)
     }
 
-    /// Runs `loginctl ARGUMENTS` and returns what it printed.
+    /// Runs a program of systemd's that asks the system rather than the user manager, and returns what it printed.
     ///
     /// # Errors
     /// [`Complaint`].
-    pub fn loginctl(&self, arguments: &[&str]) -> Result<String, Complaint> {
-        self.output("loginctl", arguments)
+    pub fn ask_system(&self, program: &'static str, arguments: &[&str]) -> Result<String, Complaint> {
+        self.output(program, arguments)
     }
 
     fn output(&self, program: &'static str, arguments: &[impl AsRef<OsStr>]) -> Result<String, Complaint> {

@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod dirs;
+pub mod disk;
 pub mod exec;
 pub mod fd;
 pub mod locks;

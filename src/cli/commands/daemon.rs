@@ -9,6 +9,7 @@ use crate::core::action::Reply;
 use crate::core::event::Command;
 use crate::core::record::Origin;
 use crate::core::upgrade::{self, Stage};
+use crate::paths::Paths;
 use crate::service::{Manager, program, unit};
 use crate::sys::clock::wall_ms;
 use crate::sys::{locks, process as processes};
@@ -99,17 +100,17 @@ pub(super) fn run(cx: &mut Cx, args: &Args) -> Result<(), CliError> {
 /// service manager listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum Presence {
+pub(super) enum Presence {
     Running,
     Sleeping,
     Absent,
 }
 
-fn presence(cx: &Cx) -> Presence {
-    let socket = cx.paths.control_socket();
-    if locks::is_held(&cx.paths.daemon_lock()) {
+pub(super) fn presence(paths: &Paths) -> Presence {
+    let socket = paths.control_socket();
+    if locks::is_held(&paths.daemon_lock()) {
         Presence::Running
-    } else if locks::is_listening(&socket) || launchd_listens(cx) {
+    } else if locks::is_listening(&socket) || launchd_listens(paths) {
         Presence::Sleeping
     } else {
         Presence::Absent
@@ -117,9 +118,9 @@ fn presence(cx: &Cx) -> Presence {
 }
 
 /// launchd's sockets cannot be looked at. Where it cannot be asked either, nobody is assumed to listen.
-fn launchd_listens(cx: &Cx) -> bool {
-    let Manager::Launchd(launchd) = Manager::detect(&cx.paths) else { return false };
-    launchd.listens(&cx.paths).unwrap_or(false)
+fn launchd_listens(paths: &Paths) -> bool {
+    let Manager::Launchd(launchd) = Manager::detect(paths) else { return false };
+    launchd.listens(paths).unwrap_or(false)
 }
 
 #[derive(Serialize)]
@@ -146,7 +147,7 @@ struct Running {
 }
 
 fn status(cx: &mut Cx, args: &StatusArgs) -> Result<(), CliError> {
-    let state = presence(cx);
+    let state = presence(&cx.paths);
     let socket = cx.paths.control_socket();
     let running = match state {
         Presence::Running => Some(ask(cx)?),
@@ -233,7 +234,7 @@ fn run_here() -> Result<(), CliError> {
 }
 
 fn stop(cx: &mut Cx) -> Result<(), CliError> {
-    match presence(cx) {
+    match presence(&cx.paths) {
         Presence::Running => {}
         Presence::Sleeping | Presence::Absent => return Ok(cx.out.line("no supervisor runs")?),
     }
@@ -242,7 +243,9 @@ fn stop(cx: &mut Cx) -> Result<(), CliError> {
         let mut control = match Control::connect(&cx.paths, Start::Never) {
             Ok(control) => control,
             // It left by itself in between, or with the request that got no answer.
-            Err(ControlError::Unreachable { .. }) if presence(cx) != Presence::Running => return Ok(pid),
+            Err(ControlError::Unreachable { .. }) if presence(&cx.paths) != Presence::Running => {
+                return Ok(pid);
+            }
             Err(e) => return Err(e),
         };
         pid = Some(control.welcome.pid);
@@ -269,7 +272,7 @@ fn stop_by_signal(cx: &Cx) -> Result<u32, CliError> {
     let unknown = || CliError::failed(format!("{} names no supervisor", file.display()));
     let pid: u32 = read.trim().parse().map_err(|_| unknown())?;
     let process = processes::Process::of(pid).map_err(|_| unknown())?;
-    if process.name != "abided" || presence(cx) != Presence::Running {
+    if process.name != "abided" || presence(&cx.paths) != Presence::Running {
         return Err(unknown());
     }
     processes::signal_exactly(pid, process.start, processes::Signal::SIGTERM)

@@ -3,6 +3,7 @@
 mod attach;
 mod completions;
 mod daemon;
+mod doctor;
 mod events;
 mod install;
 mod logs;
@@ -43,6 +44,7 @@ pub(crate) enum Command {
     Why(why::Args),
     Events(events::Args),
     Daemon(daemon::Args),
+    Doctor(doctor::Args),
     Install(install::InstallArgs),
     Uninstall(install::UninstallArgs),
     Completions(completions::Args),
@@ -80,6 +82,7 @@ impl Command {
             Self::Why(args) => why::run(cx, &args),
             Self::Events(args) => events::run(cx, &args),
             Self::Daemon(args) => daemon::run(cx, &args),
+            Self::Doctor(args) => doctor::run(cx, &args),
             Self::Install(args) => install::install(cx, &args),
             Self::Uninstall(args) => install::uninstall(cx, &args),
             Self::Completions(args) => completions::run(cx, &args),

@@ -125,6 +125,28 @@ pub(super) fn run(cx: &mut Cx, args: Args) -> Result<(), CliError> {
     Ok(())
 }
 
+/// What is needed for a session of a plain command, in the root folder, with this process's environment.
+pub(super) fn of_command(
+    cx: &Cx,
+    name: String,
+    command: Vec<OsString>,
+) -> Result<(RunSpec, Context), CliError> {
+    let args = Args {
+        prompt: Vec::new(),
+        rest: command,
+        name: Some(name),
+        agent: None,
+        cwd: Some("/".into()),
+        env: Vec::new(),
+        env_file: Vec::new(),
+        pin: false,
+        restart: Some(RestartArg::Never),
+        attach: false,
+        json: false,
+    };
+    prepare(cx, args)
+}
+
 fn prepare(cx: &Cx, args: Args) -> Result<(RunSpec, Context), CliError> {
     let mut prompt = args.prompt;
     if prompt.len() > 1 {

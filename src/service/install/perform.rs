@@ -3,7 +3,7 @@
 use super::{InstallError, Job, Plan, Step, Supervisor};
 use crate::service::launchd::launchctl::Launchctl;
 use crate::service::{start, unit};
-use crate::sys::dirs::Lock;
+use crate::sys::dirs::{self, Lock};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -74,7 +74,11 @@ impl Plan {
         if on {
             let text =
                 "`abide install` turned lingering on; `abide uninstall --linger no` turns it off again.\n";
-            write(&path, text).map_err(|source| InstallError::File { doing: "write", path, source })
+            let written = match dirs::create_private_file(&path) {
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+                file => file.and_then(|mut file| file.write_all(text.as_bytes())),
+            };
+            written.map_err(|source| InstallError::File { doing: "write", path, source })
         } else {
             gone(std::fs::remove_file(&path)).map_err(|source| InstallError::File {
                 doing: "remove",
