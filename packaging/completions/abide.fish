@@ -151,7 +151,7 @@ complete -c abide -n "__fish_abide_using_subcommand daemon; and not __fish_seen_
 complete -c abide -n "__fish_abide_using_subcommand daemon; and not __fish_seen_subcommand_from status run stop logs help" -f -a "status" -d 'Tell whether a supervisor runs, without ever starting one'
 complete -c abide -n "__fish_abide_using_subcommand daemon; and not __fish_seen_subcommand_from status run stop logs help" -f -a "run" -d 'Run the supervisor in this terminal, instead of in the background'
 complete -c abide -n "__fish_abide_using_subcommand daemon; and not __fish_seen_subcommand_from status run stop logs help" -f -a "stop" -d 'Make the supervisor leave. No session ends; the next command starts it again'
-complete -c abide -n "__fish_abide_using_subcommand daemon; and not __fish_seen_subcommand_from status run stop logs help" -f -a "logs" -d 'Show the supervisor\'s log: from the journal, or from its file where there is no journal'
+complete -c abide -n "__fish_abide_using_subcommand daemon; and not __fish_seen_subcommand_from status run stop logs help" -f -a "logs" -d 'Show the supervisor\'s log: from the journal, or from its file where there is no journal or no journalctl'
 complete -c abide -n "__fish_abide_using_subcommand daemon; and not __fish_seen_subcommand_from status run stop logs help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c abide -n "__fish_abide_using_subcommand daemon; and __fish_seen_subcommand_from status" -l json -d 'As JSON: one object'
 complete -c abide -n "__fish_abide_using_subcommand daemon; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -163,7 +163,7 @@ complete -c abide -n "__fish_abide_using_subcommand daemon; and __fish_seen_subc
 complete -c abide -n "__fish_abide_using_subcommand daemon; and __fish_seen_subcommand_from help" -f -a "status" -d 'Tell whether a supervisor runs, without ever starting one'
 complete -c abide -n "__fish_abide_using_subcommand daemon; and __fish_seen_subcommand_from help" -f -a "run" -d 'Run the supervisor in this terminal, instead of in the background'
 complete -c abide -n "__fish_abide_using_subcommand daemon; and __fish_seen_subcommand_from help" -f -a "stop" -d 'Make the supervisor leave. No session ends; the next command starts it again'
-complete -c abide -n "__fish_abide_using_subcommand daemon; and __fish_seen_subcommand_from help" -f -a "logs" -d 'Show the supervisor\'s log: from the journal, or from its file where there is no journal'
+complete -c abide -n "__fish_abide_using_subcommand daemon; and __fish_seen_subcommand_from help" -f -a "logs" -d 'Show the supervisor\'s log: from the journal, or from its file where there is no journal or no journalctl'
 complete -c abide -n "__fish_abide_using_subcommand daemon; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c abide -n "__fish_abide_using_subcommand doctor" -l json -d 'As JSON: one object'
 complete -c abide -n "__fish_abide_using_subcommand doctor" -l prove -d 'Kill and replace the supervisor under a session made for it'
@@ -206,7 +206,7 @@ complete -c abide -n "__fish_abide_using_subcommand help; and not __fish_seen_su
 complete -c abide -n "__fish_abide_using_subcommand help; and __fish_seen_subcommand_from daemon" -f -a "status" -d 'Tell whether a supervisor runs, without ever starting one'
 complete -c abide -n "__fish_abide_using_subcommand help; and __fish_seen_subcommand_from daemon" -f -a "run" -d 'Run the supervisor in this terminal, instead of in the background'
 complete -c abide -n "__fish_abide_using_subcommand help; and __fish_seen_subcommand_from daemon" -f -a "stop" -d 'Make the supervisor leave. No session ends; the next command starts it again'
-complete -c abide -n "__fish_abide_using_subcommand help; and __fish_seen_subcommand_from daemon" -f -a "logs" -d 'Show the supervisor\'s log: from the journal, or from its file where there is no journal'
+complete -c abide -n "__fish_abide_using_subcommand help; and __fish_seen_subcommand_from daemon" -f -a "logs" -d 'Show the supervisor\'s log: from the journal, or from its file where there is no journal or no journalctl'
 complete -c abide -n "__fish_abide_using_subcommand attach" -f -a "(abide completions --sessions)"
 complete -c abide -n "__fish_abide_using_subcommand a" -f -a "(abide completions --sessions)"
 complete -c abide -n "__fish_abide_using_subcommand peek" -f -a "(abide completions --sessions)"

@@ -92,6 +92,9 @@ pub struct Entry {
     /// Who asked for it: `abide stop (pid 123, from bash)`; empty for what happened by itself.
     #[serde(default)]
     pub by: String,
+    /// The request that it came of: 32 hex digits for a `run`, else a number of the supervisor's; empty for none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub request: String,
 }
 
 /// A session as clients see it.

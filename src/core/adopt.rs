@@ -25,6 +25,7 @@ use super::era::Gone;
 use super::event::{Found, Here, Remains};
 use super::fleet::Fleet;
 use super::id::SessionId;
+use super::journal::By;
 use super::naming::unique;
 use super::record::{
     Desired, Exit, Host, Kind, NameSource, Origin, Record, Restart, SpawnedBy, State, Template, Tempo, Times,
@@ -75,7 +76,7 @@ impl Fleet {
                 Remains::Seen(ms) => trace.seen_ms = trace.seen_ms.max(ms),
             }
         }
-        self.journal(None, "supervisor-started", &format!("pid {}", self.settings.pid), "");
+        self.journal(None, "supervisor-started", &format!("pid {}", self.settings.pid), &By::default());
         for record in records {
             let id = record.id;
             let grace_ms = self.settings.stop_grace_ms;
@@ -238,7 +239,7 @@ impl Fleet {
         s.adopted = true;
         let pid = s.record.host.as_ref().map_or(0, |h| h.child_pid);
         self.shown(id);
-        self.journal(Some(id), "adopted", &format!("process {pid}"), "");
+        self.journal(Some(id), "adopted", &format!("process {pid}"), &By::default());
     }
 
     /// A live host without a record.

@@ -5,7 +5,7 @@ use super::address::{Problem, resolve};
 use super::event::{Command, Peer, Plan, RunSpec, Ticket};
 use super::fleet::Fleet;
 use super::id::SessionId;
-use super::journal::by;
+use super::journal::{By, by};
 use super::lifetime::state_names;
 use super::naming;
 use super::record::{
@@ -188,7 +188,7 @@ impl Fleet {
     }
 
     /// The same dispatch once more: its client lost the answer.
-    fn run_again(&mut self, ticket: Ticket, id: SessionId, by: String) -> Result<(), Problem> {
+    fn run_again(&mut self, ticket: Ticket, id: SessionId, by: By) -> Result<(), Problem> {
         let Some(s) = self.touch(id) else { return Ok(()) };
         if !s.is_visible() {
             let message = format!("{} was removed", s.record.name);
@@ -270,7 +270,7 @@ impl Fleet {
         Ok(())
     }
 
-    fn stop(&mut self, ticket: Ticket, by: &str, ids: &BTreeSet<SessionId>, grace_ms: Option<u32>) {
+    fn stop(&mut self, ticket: Ticket, by: &By, ids: &BTreeSet<SessionId>, grace_ms: Option<u32>) {
         let mut goals = BTreeMap::new();
         for id in ids {
             let grace_ms = grace_ms.unwrap_or(self.settings.stop_grace_ms);
@@ -282,7 +282,7 @@ impl Fleet {
                 s.record.generation += 1;
                 s.forget_restarts();
                 s.grace_ms = grace_ms;
-                s.by = by.to_owned();
+                s.by = by.clone();
                 s.environment = None;
                 s.save_first();
                 if resumable {
@@ -300,7 +300,7 @@ impl Fleet {
         self.await_goals(ticket, false, goals);
     }
 
-    fn respawn(&mut self, ticket: Ticket, by: &str, ids: &BTreeSet<SessionId>) -> Result<(), Problem> {
+    fn respawn(&mut self, ticket: Ticket, by: &By, ids: &BTreeSet<SessionId>) -> Result<(), Problem> {
         for s in ids.iter().filter_map(|id| self.sessions.get(id)) {
             if !s.has_command() {
                 let message = format!("how {} was started is not known: its record was lost", s.record.name);
@@ -325,7 +325,7 @@ impl Fleet {
                 s.record.generation += 1;
                 s.forget_restarts();
                 s.environment = Some(ticket);
-                s.by = by.to_owned();
+                s.by = by.clone();
                 s.save_first();
             }
             goals.insert(*id, Goal::Started);
@@ -334,14 +334,14 @@ impl Fleet {
         Ok(())
     }
 
-    fn rm(&mut self, ticket: Ticket, by: &str, ids: &BTreeSet<SessionId>) {
+    fn rm(&mut self, ticket: Ticket, by: &By, ids: &BTreeSet<SessionId>) {
         let mut goals = BTreeMap::new();
         for id in ids {
             let Some(s) = self.touch(*id) else { continue };
             s.record.desired = Desired::Removed;
             s.record.generation += 1;
             s.forget_restarts();
-            s.by = by.to_owned();
+            s.by = by.clone();
             s.environment = None;
             if s.phase == Phase::Stuck {
                 // Its tombstone is on disk; only the files are to be tried again.
@@ -356,7 +356,7 @@ impl Fleet {
         self.await_goals(ticket, false, goals);
     }
 
-    fn pin(&mut self, ticket: Ticket, by: &str, ids: &BTreeSet<SessionId>, pinned: bool) {
+    fn pin(&mut self, ticket: Ticket, by: &By, ids: &BTreeSet<SessionId>, pinned: bool) {
         let mut goals = BTreeMap::new();
         for id in ids {
             let Some(s) = self.touch(*id) else { continue };
@@ -371,7 +371,7 @@ impl Fleet {
         self.await_goals(ticket, false, goals);
     }
 
-    fn rename(&mut self, ticket: Ticket, by: &str, target: &str, name: String) -> Result<(), Problem> {
+    fn rename(&mut self, ticket: Ticket, by: &By, target: &str, name: String) -> Result<(), Problem> {
         let id = self.resolve(target)?;
         let name = self.given_name(&name, Some(id))?;
         let Some(s) = self.touch(id) else { return Ok(()) };

@@ -27,6 +27,8 @@ pub struct Peer {
     pub label: String,
     /// Working directory of the peer.
     pub cwd: Text,
+    /// How this request is named in the journal.
+    pub request: String,
 }
 
 /// Names one session: its id, a unique prefix of it, or its name.

@@ -7,6 +7,7 @@
 use super::action::{Action, Entry};
 use super::event::{Event, Here, Now, Ticket};
 use super::id::SessionId;
+use super::journal::By;
 use super::record::{Exit, Origin, Restart, State};
 use super::requests::{Request, Waiter};
 use super::session::{HOST_LOST, Phase, Session, Step};
@@ -145,7 +146,7 @@ impl Fleet {
             Event::Upgrade { status, tell } => {
                 self.upgrade = Some(*status);
                 if let Some((event, text)) = tell {
-                    self.journal(None, event, &text, "");
+                    self.journal(None, event, &text, &By::default());
                 }
             }
             Event::Tick => {}

@@ -11,12 +11,29 @@ use super::session::{Phase, Session};
 /// Characters of an entry's text, at most.
 const TEXT: usize = 400;
 
+/// Who asked for something; nobody, for what happens by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct By {
+    /// The command and the process.
+    pub who: String,
+    /// See [`Peer::request`].
+    pub request: String,
+}
+
+impl From<&str> for By {
+    /// A rule: nobody asked.
+    fn from(rule: &str) -> Self {
+        Self { who: rule.to_owned(), request: String::new() }
+    }
+}
+
 /// Who asked for what, as the journal says it.
-pub(super) fn by(verb: &str, peer: &Peer) -> String {
-    match peer.label.is_empty() {
+pub(super) fn by(verb: &str, peer: &Peer) -> By {
+    let who = match peer.label.is_empty() {
         true => format!("abide {verb} (pid {})", peer.pid),
         false => format!("abide {verb} (pid {}, from {})", peer.pid, printable(&peer.label, 40)),
-    }
+    };
+    By { who, request: peer.request.clone() }
 }
 
 impl Session {
@@ -39,7 +56,7 @@ impl Session {
 
 impl Fleet {
     /// Appends to the journal.
-    pub(super) fn journal(&mut self, id: Option<SessionId>, event: &str, text: &str, by: &str) {
+    pub(super) fn journal(&mut self, id: Option<SessionId>, event: &str, text: &str, by: &By) {
         let session = id.and_then(|id| self.sessions.get(&id));
         self.last_event += 1;
         let entry = Entry {
@@ -50,7 +67,8 @@ impl Fleet {
             event: event.to_owned(),
             state: session.map(|s| s.record.state),
             text: printable(text, TEXT),
-            by: by.to_owned(),
+            by: by.who.clone(),
+            request: by.request.clone(),
         };
         let following = self.followers.iter().filter(|(_, of)| of.is_none() || **of == id);
         for ticket in following.map(|(ticket, _)| *ticket).collect::<Vec<_>>() {
@@ -96,7 +114,7 @@ impl Fleet {
         s.save();
         self.shown(id);
         if changed {
-            self.journal(Some(id), "state", &text, "");
+            self.journal(Some(id), "state", &text, &By::default());
         }
     }
 

@@ -6,6 +6,7 @@
 use super::action::{Action, Reply};
 use super::event::Ticket;
 use super::fleet::Fleet;
+use super::journal::By;
 use super::record::{Desired, Restart, State};
 use super::requests::{STATES, shown_state};
 use super::session::Phase;
@@ -124,7 +125,7 @@ impl Fleet {
     }
 
     /// Leaves because a client asked. Sessions stay as they are; starts under way are found again.
-    pub(super) fn quit(&mut self, ticket: Ticket, by: &str) {
+    pub(super) fn quit(&mut self, ticket: Ticket, by: &By) {
         self.journal(None, "supervisor-stopped", "sessions stay", by);
         self.reply(ticket, Reply::Done { sessions: Vec::new() }, true);
         self.leaving = true;

@@ -3,6 +3,7 @@
 use super::action::Action;
 use super::fleet::Fleet;
 use super::id::SessionId;
+use super::journal::By;
 use super::record::{Desired, Exit, Host, State};
 use super::session::{HOST_LOST, NEVER_STARTED, Phase, Session};
 
@@ -38,7 +39,7 @@ impl Fleet {
         s.saves.retry = Some((at + wait, wait));
         let again = !std::mem::replace(&mut s.saves.error, message.to_owned()).is_empty();
         if !again {
-            self.journal(Some(id), "save-failed", message, "");
+            self.journal(Some(id), "save-failed", message, &By::default());
         }
         let Some(s) = self.touch(id) else { return };
         if let (Phase::Waiting { before, .. }, true) = (s.phase, s.saves.failed >= s.gate) {
@@ -207,7 +208,7 @@ impl Fleet {
                 Some(id),
                 "log-gap",
                 &format!("{} bytes of output are not in its log", unlogged - from),
-                "",
+                &By::default(),
             );
         }
         let Some(s) = self.touch(id) else { return };
@@ -233,7 +234,7 @@ impl Fleet {
         let by = match (asked, more) {
             (true, true) => s.by.clone(),
             (true, false) => std::mem::take(&mut s.by),
-            (false, _) => String::new(),
+            (false, _) => By::default(),
         };
         let text = match (exit.message.is_empty(), exit.cause.as_str()) {
             (true, _) => "exit status 0".to_owned(),

@@ -23,6 +23,7 @@ use super::era::Gone;
 use super::event::Here;
 use super::fleet::Fleet;
 use super::id::SessionId;
+use super::journal::By;
 use super::record::{Desired, Record, Restart, State};
 use super::session::{CONTAINER, LOGOUT, MANAGER_STOPPING, Phase, REBOOT};
 use super::text::Text;
@@ -120,14 +121,14 @@ impl Fleet {
                 s.record.generation += 1;
                 s.record.state = State::Stopped;
                 s.save_first();
-                self.journal(Some(id), "stopped", &gone.message(&here), "restart = never");
+                self.journal(Some(id), "stopped", &gone.message(&here), &"restart = never".into());
                 self.shown(id);
             }
             Restart::Auto => match refusal(&s.record, &here, within, now.wall_ms) {
                 None => self.restart_later(id, STAGGER_MS),
                 Some(why) => {
                     s.record.due_ms = 0;
-                    self.journal(Some(id), "restart-refused", &why, BY);
+                    self.journal(Some(id), "restart-refused", &why, &BY.into());
                 }
             },
         }
@@ -162,7 +163,7 @@ impl Fleet {
             (at - now.awake_ms).div_ceil(1_000),
             s.record.attempts + 1
         );
-        self.journal(Some(id), "restart-due", &text, BY);
+        self.journal(Some(id), "restart-due", &text, &BY.into());
     }
 
     /// A planned restart is due.
@@ -206,7 +207,7 @@ impl Fleet {
         } else {
             let text =
                 format!("{ATTEMPTS} restarts in a row came to nothing: `abide respawn {id}` tries again");
-            self.journal(Some(id), "restart-refused", &text, BY);
+            self.journal(Some(id), "restart-refused", &text, &BY.into());
         }
         self.shown(id);
     }
@@ -230,7 +231,7 @@ impl Fleet {
         if !names.is_empty() {
             let whose = if stand_in { "the service manager's" } else { "the caller's" };
             let text = format!("{whose}, without {}", listed(&names));
-            self.journal(Some(id), "environment", &text, "");
+            self.journal(Some(id), "environment", &text, &By::default());
         }
     }
 }

@@ -27,6 +27,7 @@
 
 use super::event::{Now, Signals, Ticket};
 use super::id::SessionId;
+use super::journal::By;
 use super::record::{Desired, Exit, Host, Record, State, Tempo};
 use super::restart::HEALTHY_MS;
 
@@ -149,7 +150,7 @@ pub struct Session {
     /// From polite to SIGKILL, for the next stop.
     pub grace_ms: u32,
     /// Who asked for what it is going through; for the journal.
-    pub by: String,
+    pub by: By,
     /// State and reason that the journal has, and since when (awake time).
     pub shown: (State, Option<String>),
     /// See `shown`.
@@ -189,7 +190,7 @@ impl Session {
             first: false,
             environment: None,
             grace_ms,
-            by: String::new(),
+            by: By::default(),
             shown: (record.state, record.waiting_for.clone()),
             shown_at: 0,
             adopted: false,

@@ -101,7 +101,8 @@ impl Scene {
     fn send(&mut self, command: Command, draft: Option<(SessionId, Plan)>) -> Ticket {
         self.tickets += 1;
         let ticket = Ticket(self.tickets);
-        let peer = Peer { pid: 123, label: "bash".into(), cwd: "/".into() };
+        let request = format!("request {}", ticket.0);
+        let peer = Peer { pid: 123, label: "bash".into(), cwd: "/".into(), request };
         self.event(Event::Command { ticket, peer, command, draft });
         ticket
     }
@@ -202,6 +203,7 @@ fn a_dispatch_is_recorded_then_launched_then_answered() {
     assert_eq!((session.record.name.as_str(), session.record.state), ("make", State::Working));
     assert_eq!(s.journal.iter().map(|e| e.seq).collect::<Vec<_>>(), [8, 9, 10], "after the journal's last");
     assert_eq!(s.journal[1].by, "abide run (pid 123, from bash)");
+    assert!(s.journal[1..].iter().all(|e| e.request == format!("request {}", ticket.0)), "{:?}", s.journal);
 }
 
 #[test]
@@ -303,8 +305,9 @@ fn a_respawn_ends_what_runs_and_starts_it_with_the_callers_environment() {
     assert_eq!(steps, ["stop 1".to_owned(), format!("launch 2 {:?}", Some(ticket))]);
     assert_eq!(names(s.last(ticket).expect("answered")), ["make"]);
     assert_eq!(s.record(0).state, State::Working);
-    let by = s.journal.iter().rfind(|e| e.event == "started").map(|e| e.by.clone());
-    assert_eq!(by.as_deref(), Some("abide respawn (pid 123, from bash)"));
+    let started = s.journal.iter().rfind(|e| e.event == "started").expect("an entry");
+    assert_eq!(started.by, "abide respawn (pid 123, from bash)");
+    assert_eq!(started.request, format!("request {}", ticket.0));
 }
 
 #[test]

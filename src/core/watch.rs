@@ -3,6 +3,7 @@
 use super::event::Signals;
 use super::fleet::Fleet;
 use super::id::SessionId;
+use super::journal::By;
 use super::record::State;
 use super::session::Phase;
 use super::status::judge;
@@ -56,7 +57,7 @@ impl Fleet {
         }
         self.judge(id);
         for (event, text) in entries {
-            self.journal(Some(id), event, &text, "");
+            self.journal(Some(id), event, &text, &By::default());
         }
     }
 

@@ -122,6 +122,9 @@ impl Host {
                 self.ending.ask_manager(now);
             }
         }
+        if self.log.has_come_to_rest() {
+            fd::trim_heap();
+        }
         if caught.hangup {
             self.show_socket(now);
         }

@@ -73,6 +73,13 @@ impl Log {
         std::mem::take(&mut self.shared.lock().news)
     }
 
+    /// Waits for the end of a thread that has left. True where there was one: the memory that it took is free now.
+    pub(super) fn has_come_to_rest(&self) -> bool {
+        let thread = self.shared.lock().take_thread();
+        // It has let go of everything; its panic would have been told by then.
+        thread.is_some_and(|thread| thread.join().is_ok())
+    }
+
     /// When to [`poke`](Self::poke): only where no thread could be started, and something waits.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let state = self.shared.lock();

@@ -90,6 +90,7 @@ mod tests {
             state: None,
             text: "x".repeat(50),
             by: String::new(),
+            request: String::new(),
         }
     }
 

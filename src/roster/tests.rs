@@ -203,6 +203,7 @@ fn events_go_to_the_journal_and_to_the_timeline() {
         state: None,
         text: String::new(),
         by: String::new(),
+        request: String::new(),
     };
     for (seq, id) in [(1, None), (2, Some(1)), (3, Some(77))] {
         home.store.append(&entry(seq, id)).expect("append");

@@ -110,6 +110,7 @@ fn evidence(peer: &Credentials) -> Peer {
         pid: peer.pid,
         label: parent.map(|p| p.name).unwrap_or_default(),
         cwd: Text(cwd.map(|path| path.into_os_string().into_vec()).unwrap_or_default()),
+        ..Peer::default()
     }
 }
 

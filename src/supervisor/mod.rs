@@ -189,13 +189,14 @@ impl Setup {
         // Before the first thread: it takes variables out of the environment.
         let listener = Listener::acquire(&paths).map_err(|e| e.to_string())?;
         let records = roster::hold(&paths).map_err(|e| e.to_string())?;
-        let target = if foreground {
-            log::Target::Stderr
+        let targets = if foreground {
+            vec![log::Target::Stderr]
         } else {
-            log::Target::choose(variable("JOURNAL_STREAM").as_deref(), managed, paths.log())
+            log::Target::choose(variable("JOURNAL_STREAM").as_deref(), managed, paths.tag(), paths.log())
         };
-        let whereto = target.describe();
-        let (log, complaint) = log::start(target, variable("ABIDE_LOG").as_deref())
+        let whereto: Vec<String> = targets.iter().map(log::Target::describe).collect();
+        let whereto = whereto.join(" and ");
+        let (log, complaint) = log::start(targets, variable("ABIDE_LOG").as_deref())
             .map_err(|e| format!("cannot start the log: {e}"))?;
         tracing::info!(pid = std::process::id(), "abided {VERSION} starts; it logs to {whereto}");
         for warning in warning.into_iter().chain(complaint) {

@@ -88,7 +88,7 @@ impl Hands {
 
     /// Takes note of a request, and makes the event of it.
     pub(super) fn open(&mut self, asked: Asked) -> Event {
-        let Asked { ticket, connection, tag, outbox, peer, mut prepared, mut context } = asked;
+        let Asked { ticket, connection, tag, outbox, mut peer, mut prepared, mut context } = asked;
         if let Some(context) = &mut context {
             context.env = environment::scrub_except(std::mem::take(&mut context.env), &context.asked_for);
         }
@@ -100,6 +100,14 @@ impl Hands {
             false
         };
         let start = Start { context, set: prepared.set, first };
+        // A `run` has a name of its own, by which it can be repeated; others are numbered.
+        peer.request = if let Command::Run(spec) = &prepared.command
+            && !spec.request.is_empty()
+        {
+            spec.request.clone()
+        } else {
+            ticket.0.to_string()
+        };
         self.tickets.insert(ticket, Open { connection, tag, outbox, start });
         Event::Command { ticket, peer, command: prepared.command, draft: prepared.draft }
     }
@@ -167,6 +175,7 @@ impl Hands {
         let id = entry.id.map(|id| id.to_string()).unwrap_or_default();
         tracing::info!(
             session = id,
+            request = entry.request,
             name = entry.name,
             event = entry.event,
             by = entry.by,
@@ -262,7 +271,11 @@ impl Hands {
         let watched = Watched { welcome: welcome.clone(), over, stopping: false };
         self.links.insert(key, watched);
         let watch = Watch { id, welcome, paths: self.paths.clone(), inputs: self.inputs.clone() };
-        tokio::spawn(watch.run(link));
+        tokio::spawn(async move {
+            // Whoever waits for the start is answered first.
+            tokio::task::yield_now().await;
+            watch.run(link).await;
+        });
     }
 
     /// A watched host is over.

@@ -152,15 +152,45 @@ fn the_journal_knows_who_did_what_by_session() {
     let home = installed();
     let id = home.session(["sleep", "1000"]);
     home.abide(["stop", "--grace", "0s", &id]).ok();
-    let field = format!("ABIDE_SESSION={id}");
     let entries = until("the stop in the journal", || {
-        let said = run(Command::new("journalctl").args(["--user", "--output=cat", "--no-pager", &field]));
-        said.ok().contains("stopped").then(|| said.stdout.clone())
+        let entries = journal(&[&format!("ABIDE_SESSION={id}")]);
+        entries.iter().any(|e| message(e).contains("stopped")).then_some(entries)
     });
-    for part in ["created sleep, by abide run (pid ", "by abide stop (pid "] {
-        assert!(entries.contains(part), "{part:?} in {entries}");
-    }
-    home.abide(["daemon", "logs", "-n", "5"]).ok();
+    let by = |part: &str| {
+        let found = entries.iter().find(|e| message(e).contains(part));
+        found.unwrap_or_else(|| panic!("{part:?} in {entries:?}"))
+    };
+    let created = by("created sleep, by abide run (pid ");
+    let started = by("started sleep: process ");
+    let stopped = by("by abide stop (pid ");
+    assert_eq!(created["ABIDE_REQUEST"], started["ABIDE_REQUEST"], "what came of a request is found by it");
+    let of_the_stop =
+        journal(&[&format!("ABIDE_REQUEST={}", stopped["ABIDE_REQUEST"].as_str().expect("one"))]);
+    assert!(
+        of_the_stop.contains(stopped) && !of_the_stop.contains(created),
+        "{of_the_stop:?} of {entries:?}"
+    );
+    let of_the_unit = journal(&["-u", &unit_of(&id)]);
+    assert!(of_the_unit.contains(created) && of_the_unit.contains(stopped), "{of_the_unit:?}");
+
+    // The same is in the file, for those who cannot read the journal.
+    assert!(home.abide(["daemon", "logs", "-n", "50"]).ok().contains("created sleep"));
+    let file = home.user_paths().log();
+    until("the stop in the file", || {
+        std::fs::read_to_string(&file).ok()?.contains("abide stop").then_some(())
+    });
+    let mode = std::os::unix::fs::PermissionsExt::mode(&file.metadata().expect("the file").permissions());
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+/// Entries of the user's journal.
+fn journal(of: &[&str]) -> Vec<serde_json::Value> {
+    let said = run(Command::new("journalctl").args(["--user", "--output=json", "--no-pager"]).args(of));
+    said.ok().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+fn message(entry: &serde_json::Value) -> &str {
+    entry["MESSAGE"].as_str().unwrap_or_default()
 }
 
 #[test]

@@ -72,7 +72,7 @@ Examples:
   abide daemon stop")]
 struct StopArgs {}
 
-/// Show the supervisor's log: from the journal, or from its file where there is no journal.
+/// Show the supervisor's log: from the journal, or from its file where there is no journal or no journalctl.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -282,20 +282,21 @@ fn stop_by_signal(cx: &Cx) -> Result<u32, CliError> {
 
 fn logs(cx: &Cx, args: &LogsArgs) -> Result<(), CliError> {
     let lines = args.lines.to_string();
-    let error = if matches!(Manager::detect(&cx.paths), Manager::Standalone | Manager::Launchd(_)) {
-        let file = cx.paths.log();
-        if !file.exists() {
-            return Err(CliError::failed(format!("there is no log yet: {} does not exist", file.display()))
-                .hint("`abide daemon run` runs the supervisor in this terminal"));
-        }
-        let mut tail = process::Command::new("tail");
-        tail.args(["-n", &lines]).args(args.follow.then_some("-F")).arg("--").arg(&file);
-        ("tail", tail.exec())
-    } else {
+    if !matches!(Manager::detect(&cx.paths), Manager::Standalone | Manager::Launchd(_)) {
         let mut journal = process::Command::new("journalctl");
         journal.args(["--user", "-n", &lines, "-u", "abide.service", "-u"]);
         journal.arg(unit::on_demand(cx.paths.tag().as_deref())).args(args.follow.then_some("-f"));
-        ("journalctl", journal.exec())
-    };
-    Err(CliError::failed(format!("{} cannot be executed: {}", error.0, error.1)))
+        let error = journal.exec();
+        if error.kind() != std::io::ErrorKind::NotFound {
+            return Err(CliError::failed(format!("journalctl cannot be executed: {error}")));
+        }
+    }
+    let file = cx.paths.log();
+    if !file.exists() {
+        return Err(CliError::failed(format!("there is no log yet: {} does not exist", file.display()))
+            .hint("`abide daemon run` runs the supervisor in this terminal"));
+    }
+    let mut tail = process::Command::new("tail");
+    tail.args(["-n", &lines]).args(args.follow.then_some("-F")).arg("--").arg(&file);
+    Err(CliError::failed(format!("tail cannot be executed: {}", tail.exec())))
 }

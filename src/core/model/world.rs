@@ -268,7 +268,7 @@ impl World {
         self.tickets += 1;
         let ticket = Ticket(self.tickets);
         self.open.insert(ticket, command.clone());
-        let peer = Peer { pid: 1, label: "bash".into(), cwd: Text::from("/") };
+        let peer = Peer { pid: 1, label: "bash".into(), cwd: Text::from("/"), ..Peer::default() };
         self.handle(Event::Command { ticket, peer, command, draft });
         ticket
     }

@@ -8,6 +8,7 @@ use crate::sys::signal::Waker;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Pauses between tries to write again: the first, and the longest.
@@ -49,6 +50,8 @@ pub(super) struct State {
     desk: Option<Desk>,
     /// Somebody is at it.
     pub(super) running: bool,
+    /// Its end is still to be waited for.
+    thread: Option<JoinHandle<()>>,
     /// The thread waits for `work`.
     asleep: bool,
     /// Somebody waits for `progress`.
@@ -108,6 +111,11 @@ impl State {
     /// The disk does not answer.
     pub(super) fn is_stuck(&self) -> bool {
         self.busy_for() >= STUCK
+    }
+
+    /// The thread that has done all it had to do.
+    pub(super) fn take_thread(&mut self) -> Option<JoinHandle<()>> {
+        if self.running { None } else { self.thread.take() }
     }
 
     /// Nothing follows: the last tries begin now.
@@ -178,6 +186,7 @@ impl Shared {
             news: false,
             desk: Some(Desk { segments, held: VecDeque::new(), at: end }),
             running: false,
+            thread: None,
             asleep: false,
             awaited: false,
             paused: false,
@@ -224,7 +233,9 @@ impl Shared {
         state.running = true;
         let shared = Arc::clone(self);
         let thread = std::thread::Builder::new().name("log".into()).stack_size(STACK);
-        if thread.spawn(move || shared.run(false)).is_ok() {
+        if let Ok(thread) = thread.spawn(move || shared.run(false)) {
+            // One that was there before has nothing left to do but to end.
+            state.thread = Some(thread);
             return true;
         }
         drop(state);
@@ -286,6 +297,9 @@ impl Shared {
                     }
                     state.desk = Some(desk);
                     state.running = false;
+                    if !once {
+                        self.waker.wake();
+                    }
                     return;
                 }
             }

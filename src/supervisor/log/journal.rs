@@ -1,4 +1,7 @@
 //! Lines into systemd's journal, with fields: `journalctl --user ABIDE_SESSION=7c5dcf5d`.
+//!
+//! `USER_UNIT` names the session's unit, as the service manager does in what it says of a unit: so
+//! `journalctl --user -u abide-session-7c5dcf5d` shows what the supervisor did with it beside what the manager did.
 
 use super::Line;
 use super::sink::clipped;
@@ -8,17 +11,22 @@ use tracing_subscriber::layer::SubscriberExt as _;
 
 /// See the module. The socket blocks: only the log's own thread writes to it.
 #[derive(Debug)]
-pub(in super::super) struct Journal(Dispatch);
+pub(in super::super) struct Journal {
+    dispatch: Dispatch,
+    /// Where sessions are units: the tag in their names.
+    units: Option<Option<String>>,
+}
 
 /// The fields that have a name of their own in the journal; the rest is in the message.
-const NAMED: [&str; 10] = ["session", "name", "event", "seq", "by", "state", "pid", "uid", "error", "why"];
+const NAMED: [&str; 11] =
+    ["session", "request", "name", "event", "seq", "by", "state", "pid", "uid", "error", "why"];
 
 impl Journal {
-    /// Where a journal runs.
+    /// Where a journal runs. `units` is the tag in the names of the sessions' units, if they are any.
     ///
     /// # Errors
     /// None does.
-    pub(super) fn open() -> std::io::Result<Self> {
+    pub(super) fn open(units: Option<Option<String>>) -> std::io::Result<Self> {
         let levels = PriorityMappings {
             error: Priority::Error,
             warn: Priority::Warning,
@@ -27,10 +35,10 @@ impl Journal {
             trace: Priority::Debug,
         };
         let layer = tracing_journald::layer()?
-            .with_field_prefix(Some("ABIDE".into()))
+            .with_field_prefix(None)
             .with_syslog_identifier("abided".into())
             .with_priority_mappings(levels);
-        Ok(Self(Dispatch::new(tracing_subscriber::registry().with(layer))))
+        Ok(Self { dispatch: Dispatch::new(tracing_subscriber::registry().with(layer)), units })
     }
 
     /// Writes a line; a journal that does not take it is nothing that could be reported anywhere.
@@ -38,28 +46,32 @@ impl Journal {
         let field = |name: &str| {
             line.fields.iter().find(|(n, v)| *n == name && !v.is_empty()).map(|(_, value)| clipped(value))
         };
-        let [session, name, event, seq, by, state, pid, uid, error, why] = NAMED.map(field);
+        let [session, request, name, event, seq, by, state, pid, uid, error, why] = NAMED.map(field);
+        let unit = session.zip(self.units.as_ref());
+        let unit = unit.map(|(id, tag)| crate::service::unit::session(tag.as_deref(), id));
         let message = message(line);
         // A macro's level is part of its call site.
         macro_rules! emit {
             ($level:expr) => {
                 tracing::event!(
                     $level,
-                    session,
-                    name,
-                    event,
-                    seq,
-                    by,
-                    state,
-                    pid,
-                    uid,
-                    error,
-                    why,
+                    USER_UNIT = unit,
+                    ABIDE_SESSION = session,
+                    ABIDE_REQUEST = request,
+                    ABIDE_NAME = name,
+                    ABIDE_EVENT = event,
+                    ABIDE_SEQ = seq,
+                    ABIDE_BY = by,
+                    ABIDE_STATE = state,
+                    ABIDE_PID = pid,
+                    ABIDE_UID = uid,
+                    ABIDE_ERROR = error,
+                    ABIDE_WHY = why,
                     "{message}"
                 )
             };
         }
-        dispatcher::with_default(&self.0, || match line.level {
+        dispatcher::with_default(&self.dispatch, || match line.level {
             Level::ERROR => emit!(Level::ERROR),
             Level::WARN => emit!(Level::WARN),
             Level::INFO => emit!(Level::INFO),

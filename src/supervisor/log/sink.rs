@@ -25,15 +25,23 @@ pub(in super::super) enum Target {
 }
 
 impl Target {
-    /// The journal, where standard error is connected to it (`JOURNAL_STREAM` names that very stream) or where a
-    /// service manager started us; else the file.
-    pub(in super::super) fn choose(journal_stream: Option<&str>, managed: bool, file: PathBuf) -> Self {
-        let journal = (managed || journal_stream.is_some_and(is_stderr)).then(Journal::open);
-        match journal {
-            Some(Ok(journal)) => Self::Journal(journal),
-            // No journal runs here, whatever the variable says.
-            Some(Err(_)) | None => Self::File(LogFile { path: file, open: None }),
-        }
+    /// The file; and the journal, where standard error is connected to it (`JOURNAL_STREAM` names that very stream) or
+    /// where a service manager started us. Then the sessions are units, whose names have this tag.
+    pub(in super::super) fn choose(
+        journal_stream: Option<&str>,
+        managed: bool,
+        tag: Option<String>,
+        file: PathBuf,
+    ) -> Vec<Self> {
+        let journal = managed || journal_stream.is_some_and(is_stderr);
+        // Where it cannot be opened no journal runs, whatever the variable says.
+        let journal = journal.then(|| Journal::open(managed.then_some(tag))).and_then(Result::ok);
+        journal.map(Self::Journal).into_iter().chain([Self::file(file)]).collect()
+    }
+
+    /// The file of this name.
+    pub(super) fn file(path: PathBuf) -> Self {
+        Self::File(LogFile { path, open: None })
     }
 
     /// For people: what is used.
