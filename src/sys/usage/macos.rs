@@ -43,11 +43,10 @@ fn of_one(pid: u32) -> io::Result<(u64, u64)> {
 }
 
 /// One unit of `mach_absolute_time` is a nanosecond on Intel's processors and another time on Apple's.
+#[expect(deprecated, reason = "what replaces it is a crate for this one call")]
 fn microseconds(time: u64) -> u64 {
-    #[expect(deprecated, reason = "what replaces it is a crate for this one call")]
     let mut base = libc::mach_timebase_info { numer: 1, denom: 1 };
     // SAFETY: fills in the structure.
-    #[expect(deprecated, reason = "as above")]
     let done = unsafe { libc::mach_timebase_info(&mut base) };
     let (numer, denom) = if done == 0 { (base.numer, base.denom.max(1)) } else { (1, 1) };
     let nanoseconds = u128::from(time) * u128::from(numer) / u128::from(denom);

@@ -15,6 +15,7 @@ use crate::service::{Manager, program, unit};
 use crate::sys::dirs::{self, Links};
 use crate::sys::disk::Disk;
 use crate::sys::locks;
+use crate::sys::volatile;
 use nix::unistd::{AccessFlags, access, geteuid};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -128,14 +129,13 @@ fn runtime(paths: &Paths, surroundings: &Surroundings) -> Runtime {
         true => dirs::make_private_dir(&paths.runtime, Links::Refused).err().map(|e| e.to_string()),
         false => unwritable(&paths.runtime),
     };
-    let in_memory = |folder: &Path| dirs::is_in_memory(folder).unwrap_or(false);
+    let possible = volatile::is_possible_in;
     Runtime {
         fallback: paths.home.is_none() && paths.runtime.starts_with("/tmp"),
         foreign: given
             .filter(|given| !given.is_absolute() || !dirs::is_private_dir(given))
             .map(|given| given.display().to_string()),
-        orders: cfg!(target_os = "linux")
-            .then(|| in_memory(existing(&paths.runtime)) || in_memory(Path::new("/dev/shm"))),
+        orders: Some(possible(existing(&paths.runtime)) || possible(Path::new("/dev/shm"))),
         path: paths.runtime.display().to_string(),
         problem,
     }

@@ -68,7 +68,11 @@ fn journal() -> Journal {
 fn limits() -> Limits {
     let limited = |limit: u64| (limit != RLIM_INFINITY).then_some(limit);
     let files = getrlimit(Resource::RLIMIT_NOFILE).ok().and_then(|(_, hard)| limited(hard));
+    #[cfg(target_os = "linux")]
     let processes = getrlimit(Resource::RLIMIT_NPROC).ok().and_then(|(soft, _)| limited(soft));
+    // The system bounds them by a setting of its own there, which is no limit of this user's.
+    #[cfg(not(target_os = "linux"))]
+    let processes = None;
     Limits { files_hard: files, processes }
 }
 
