@@ -303,15 +303,19 @@ fn repeat_at_most<T>(
     let (mut broken, mut streak) = (0, 0);
     loop {
         let begin = Instant::now();
-        match once(broken) {
-            Err(ControlError::Broken(_)) if streak < limit => {}
-            // It may die between its accept and its welcome as well.
+        let served = match once(broken) {
+            Err(ControlError::Broken(_)) if streak < limit => true,
+            // It may die between its accept and its welcome as well. One that never served anybody is counted however
+            // long it took: a build that dies at each start must not be waited for without end.
             Err(ControlError::Unreachable { source, .. })
-                if streak < limit && (nobody_there(&source) || cut_off(&source)) => {}
+                if streak < limit && (nobody_there(&source) || cut_off(&source)) =>
+            {
+                false
+            }
             result => return result,
-        }
+        };
         broken += 1;
-        streak = if begin.elapsed() < SOON { streak + 1 } else { 0 };
+        streak = if served && begin.elapsed() >= SOON { 0 } else { streak + 1 };
         // A supervisor that comes up and dies at once should find its callers waiting longer each time.
         std::thread::sleep(Duration::from_millis(10 << streak.min(6)));
     }

@@ -1,6 +1,7 @@
 //! What is so where no service manager is, and what only root can set up.
 
-use crate::support::{Fifo, Home, run, until};
+use super::upgrade::Installed;
+use crate::support::{Fifo, Home, ended, run, until};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 
@@ -166,4 +167,31 @@ fn a_supervisor_that_cannot_be_called_leaves_and_the_next_command_has_another() 
         (screen.contains("one") && screen.contains("two")).then_some(())
     });
     assert_eq!(home.hosts(), hosts);
+}
+
+/// Nobody starts it again by itself: the next command does, with what is installed then.
+#[test]
+fn a_build_that_dies_after_its_proof_is_made_up_for_by_the_next_good_one() {
+    let mut installed = Installed::new(Home::new());
+    installed.abide(&["run", "--", "sleep", "1000"]).ok();
+    let (pid, hosts) = (installed.home.supervisor().expect("one"), installed.home.hosts());
+    let dies =
+        installed.script("[ \"$1\" = --self-check ] && exec $abided --self-check; echo died >&2; exit 9");
+    installed.put(&dies);
+    ended(pid);
+    let failed = installed.abide(&["ls"]);
+    assert!(failed.fails(5).contains("ended while it started"), "{failed}");
+    let good = installed.another_build();
+    installed.put(&good);
+    assert_eq!(installed.abide(&["ls", "--json"]).json().as_array().expect("a list").len(), 1);
+    assert_eq!(installed.home.hosts(), hosts);
+    // One that hangs instead is ended by its alarm.
+    let pid = installed.home.supervisor().expect("one");
+    let hangs = installed.script("[ \"$1\" = --self-check ] && exec $abided --self-check; exec sleep 1000");
+    installed.put(&hangs);
+    ended(pid);
+    let good = installed.another_build();
+    installed.put(&good);
+    installed.abide(&["ls"]).ok();
+    assert_eq!(installed.home.hosts(), hosts);
 }

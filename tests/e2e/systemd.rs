@@ -1,5 +1,7 @@
 //! What only a service manager shows. Each of these has a user manager to itself.
 
+mod upgrade;
+
 use crate::support::{Home, Output, Stage, ended, program, run, until};
 use std::process::Command;
 

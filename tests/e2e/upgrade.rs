@@ -1,33 +1,38 @@
 //! The supervisor's program is replaced while it runs, by everything that users and package managers do.
 
-use crate::support::{Home, ended, program, run, signal, until};
+use crate::support::{Home, program, run, signal, until};
 use nix::sys::signal::Signal;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
 
 /// The three programs in a folder of a test's own, where they can be replaced.
 pub(super) struct Installed {
     pub(super) home: Home,
     pub(super) bin: PathBuf,
+    /// The same once more, for keeping.
+    originals: PathBuf,
     next: usize,
 }
 
 impl Installed {
     pub(super) fn new(home: Home) -> Self {
-        let bin = home.path().join("bin");
+        let (bin, originals) = (home.path().join("bin"), home.path().join("originals"));
         fs::create_dir(&bin).expect("mkdir");
+        fs::create_dir(&originals).expect("mkdir");
         for name in ["abide", "abided", "abide-host"] {
+            let original = originals.join(name);
             // Debug builds are large, and are copied many times here.
-            let stripped = run(Command::new("strip").arg("-o").arg(bin.join(name)).arg(program(name)));
+            let stripped = run(Command::new("strip").arg("-o").arg(&original).arg(program(name)));
             if !stripped.status.success() {
-                fs::copy(program(name), bin.join(name)).expect("copied");
+                fs::copy(program(name), &original).expect("copied");
             }
+            fs::copy(&original, bin.join(name)).expect("copied");
         }
-        fs::copy(bin.join("abided"), bin.join("original")).expect("copied");
-        Self { home, bin, next: 0 }
+        Self { home, bin, originals, next: 0 }
     }
 
     /// `abide ARGS`, of this folder.
@@ -39,7 +44,7 @@ impl Installed {
     pub(super) fn another_build(&mut self) -> PathBuf {
         self.next += 1;
         let path = self.bin.join(format!("build-{}", self.next));
-        let mut bytes = fs::read(self.bin.join("original")).expect("read");
+        let mut bytes = fs::read(self.originals.join("abided")).expect("read");
         bytes.extend_from_slice(format!("build {}", self.next).as_bytes());
         fs::write(&path, bytes).expect("written");
         fs::set_permissions(&path, Permissions::from_mode(0o755)).expect("chmod");
@@ -50,7 +55,7 @@ impl Installed {
     pub(super) fn script(&mut self, text: &str) -> PathBuf {
         self.next += 1;
         let path = self.bin.join(format!("build-{}", self.next));
-        let working = self.bin.join("original");
+        let working = self.originals.join("abided");
         fs::write(&path, format!("#!/bin/sh\nabided={}\n{text}\n", working.display())).expect("written");
         fs::set_permissions(&path, Permissions::from_mode(0o755)).expect("chmod");
         path
@@ -71,6 +76,21 @@ impl Installed {
         events.ok().lines().filter(|line| line.contains("\"supervisor-upgraded\"")).count()
     }
 
+    /// Sessions that write numbered lines.
+    fn counters(&self, sessions: usize) -> Vec<String> {
+        let args = ["run", "--json", "--", "sh", "-c", COUNTER];
+        let id = |_| self.abide(&args).json()["id"].as_str().expect("an id").to_owned();
+        (0..sessions).map(id).collect()
+    }
+
+    /// Ends them: every line is in the log once.
+    fn check_counters(&self, ids: &[String]) {
+        for id in ids {
+            self.abide(&["stop", id]).ok();
+            assert!(check_lines(self.abide(&["logs", id]).ok()) > 0);
+        }
+    }
+
     pub(super) fn until_upgraded(&self, times: usize) {
         until(&format!("upgrade {times}"), || (self.upgrades() >= times).then_some(()));
     }
@@ -84,12 +104,11 @@ impl Installed {
     }
 }
 
-/// A session that writes numbered lines.
-pub(super) const COUNTER: &str = "i=0; while :; do i=$((i+1)); echo \"line $i.\"; sleep 0.02; done";
+const COUNTER: &str = "i=0; while :; do i=$((i+1)); echo \"line $i.\"; sleep 0.02; done";
 
 /// Every line once, in order.
 #[track_caller]
-pub(super) fn check_lines(said: &str) -> usize {
+fn check_lines(said: &str) -> usize {
     let numbers: Vec<usize> = said
         .lines()
         .filter_map(|line| line.trim().strip_prefix("line ")?.strip_suffix('.')?.parse().ok())
@@ -102,18 +121,51 @@ pub(super) fn check_lines(said: &str) -> usize {
 
 #[test]
 fn six_replacements_of_every_kind_under_a_loop_of_calls_lose_nothing() {
-    replaced_again_and_again(Installed::new(Home::new()), 6, 3);
+    replaced_again_and_again(&mut Installed::new(Home::new()), 6, 3);
 }
 
-fn replaced_again_and_again(mut installed: Installed, times: usize, sessions: usize) {
-    let run_args = ["run", "--json", "--", "sh", "-c", COUNTER];
-    let ids: Vec<String> = (0..sessions)
-        .map(|_| installed.abide(&run_args).json()["id"].as_str().expect("an id").to_owned())
-        .collect();
+#[test]
+#[ignore = "takes minutes: tests/slow/upgrades"]
+fn a_hundred_replacements_with_twenty_sessions_lose_nothing() {
+    replaced_again_and_again(&mut Installed::new(Home::new()), 100, 20);
+}
+
+#[test]
+#[ignore = "needs another build: tests/slow/upgrades"]
+fn twenty_downgrades_and_upgrades_between_protocols_lose_nothing() {
+    to_and_fro(&Installed::new(Home::new()), 20, 20);
+}
+
+/// Between these programs and those of `ABIDE_TEST_OTHER`, command line included.
+pub(super) fn to_and_fro(installed: &Installed, times: usize, sessions: usize) {
+    let other = PathBuf::from(std::env::var_os("ABIDE_TEST_OTHER").expect("a folder with another build"));
+    let (builds, earlier) = ([other, installed.originals.clone()], installed.upgrades());
+    let ids = installed.counters(sessions);
+    let (pid, hosts) = (installed.home.supervisor().expect("one"), installed.home.hosts());
+    let before = installed.status()["version"].clone();
+    for n in 0..times {
+        for name in ["abided", "abide"] {
+            let new = installed.bin.join(format!("{name}.new"));
+            fs::copy(builds[n % 2].join(name), &new).expect("copied");
+            fs::rename(&new, installed.bin.join(name)).expect("renamed");
+            // The new supervisor with the old command line, then the other way around: they talk.
+            installed.abide(&["ls", "--json"]).json();
+        }
+        installed.until_upgraded(earlier + n + 1);
+        let version = installed.status()["version"].clone();
+        assert_eq!(version == before, n % 2 == 1, "{version} after {before}");
+        assert_eq!(installed.abide(&["ls", "--json"]).json().as_array().expect("a list").len(), sessions);
+    }
+    assert_eq!((installed.home.supervisor(), installed.home.hosts()), (Some(pid), hosts));
+    installed.check_counters(&ids);
+}
+
+pub(super) fn replaced_again_and_again(installed: &mut Installed, times: usize, sessions: usize) {
+    let ids = installed.counters(sessions);
     let (pid, hosts) = (installed.home.supervisor().expect("one"), installed.home.hosts());
     let builds: Vec<PathBuf> = (0..times).map(|_| installed.another_build()).collect();
-    let installed = installed;
-    let (over, calls) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let installed = &*installed;
+    let (over, calls, slowest) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
     let mut follower = installed.home.command(installed.bin.join("abide"));
     let mut follower = follower
         .args(["events", "--follow", "--json"])
@@ -122,11 +174,13 @@ fn replaced_again_and_again(mut installed: Installed, times: usize, sessions: us
         .expect("abide events");
     std::thread::scope(|scope| {
         for command in [&["ls", "--json"][..], &["daemon", "status", "--json"]] {
-            let (over, calls, abide) = (&over, &calls, installed.bin.join("abide"));
-            let home = &installed.home;
+            let (over, calls, slowest, installed) = (&over, &calls, &slowest, installed);
             scope.spawn(move || {
                 while !over.load(Ordering::Relaxed) {
-                    run(home.command(&abide).args(command)).json();
+                    let begin = Instant::now();
+                    installed.abide(command).json();
+                    let took = usize::try_from(begin.elapsed().as_millis()).expect("a short time");
+                    slowest.fetch_max(took, Ordering::Relaxed);
                     calls.fetch_add(1, Ordering::Relaxed);
                 }
             });
@@ -151,13 +205,11 @@ fn replaced_again_and_again(mut installed: Installed, times: usize, sessions: us
         over.store(true, Ordering::Relaxed);
     });
     assert!(calls.load(Ordering::Relaxed) > times, "too few calls: {calls:?}");
+    println!("{times} replacements, {calls:?} calls, none failed, the slowest took {slowest:?} ms");
     assert_eq!(installed.home.supervisor(), Some(pid), "one process all the time");
     assert_eq!(installed.home.hosts(), hosts);
     assert_eq!(installed.upgrades(), times, "one replacement makes one exchange");
-    for id in &ids {
-        installed.abide(&["stop", id]).ok();
-        assert!(check_lines(installed.abide(&["logs", id]).ok()) > 0);
-    }
+    installed.check_counters(&ids);
     let followed = installed.home.path().join("followed");
     let last = installed.abide(&["events", "--json"]).ok().lines().last().expect("one").to_owned();
     until("the follower", || {
@@ -181,7 +233,7 @@ fn builds_that_do_not_work_are_refused_by_name_and_the_old_one_serves_on() {
     let mut installed = Installed::new(Home::new());
     let id = installed.abide(&["run", "--json", "--", "sleep", "1000"]).json()["id"].clone();
     let pid = installed.home.supervisor().expect("one");
-    let original = fs::read(installed.bin.join("original")).expect("read");
+    let original = fs::read(installed.originals.join("abided")).expect("read");
     let mut bad: Vec<(PathBuf, &str)> = vec![
         (installed.script("echo boom >&2; exit 3"), "its start failed (3): boom"),
         (installed.script("kill -SEGV $$"), "signal 11"),
@@ -223,32 +275,6 @@ fn builds_that_do_not_work_are_refused_by_name_and_the_old_one_serves_on() {
 }
 
 #[test]
-fn a_build_that_dies_after_its_proof_is_made_up_for_by_the_next_good_one() {
-    let mut installed = Installed::new(Home::new());
-    installed.abide(&["run", "--", "sleep", "1000"]).ok();
-    let (pid, hosts) = (installed.home.supervisor().expect("one"), installed.home.hosts());
-    let dies =
-        installed.script("[ \"$1\" = --self-check ] && exec $abided --self-check; echo died >&2; exit 9");
-    installed.put(&dies);
-    ended(pid);
-    let failed = installed.abide(&["ls"]);
-    assert!(failed.fails(5).contains("ended while it started"), "{failed}");
-    let good = installed.another_build();
-    installed.put(&good);
-    assert_eq!(installed.abide(&["ls", "--json"]).json().as_array().expect("a list").len(), 1);
-    assert_eq!(installed.home.hosts(), hosts);
-    // One that hangs instead is ended by its alarm.
-    let pid = installed.home.supervisor().expect("one");
-    let hangs = installed.script("[ \"$1\" = --self-check ] && exec $abided --self-check; exec sleep 1000");
-    installed.put(&hangs);
-    ended(pid);
-    let good = installed.another_build();
-    installed.put(&good);
-    installed.abide(&["ls"]).ok();
-    assert_eq!(installed.home.hosts(), hosts);
-}
-
-#[test]
 fn a_replacement_during_the_exchange_is_noticed_and_hang_ups_harm_nothing() {
     let mut installed = Installed::new(Home::new());
     installed.abide(&["run", "--", "sleep", "1000"]).ok();
@@ -282,7 +308,7 @@ fn a_reload_without_another_build_changes_nothing() {
     signal(pid, Signal::SIGHUP);
     // The same content in another file is the same build.
     let same = installed.bin.join("same");
-    fs::copy(installed.bin.join("original"), &same).expect("copied");
+    fs::copy(installed.originals.join("abided"), &same).expect("copied");
     installed.put(&same);
     until("the comparison", || {
         let status = installed.status();

@@ -195,7 +195,9 @@ fn a_unit_tells_nothing_of_its_client_and_takes_the_users_drop_ins() {
 fn the_units_pass_the_linter() {
     abide(&["install"]).ok();
     let folder = PathBuf::from(std::env::var_os("HOME").expect("HOME")).join(".config/systemd/user");
-    let units = ["abide.socket", "abide.service", "abide.slice"].map(|unit| folder.join(unit));
+    let units =
+        ["abide.socket", "abide.service", "abide.slice", "abide-upgrade.path", "abide-upgrade.service"];
+    let units = units.map(|unit| folder.join(unit));
     let linted = run(Command::new("systemd-analyze").args(["--user", "--man=no", "verify"]).args(units));
     linted.ok();
     assert_eq!(linted.stderr, "", "{linted}");
