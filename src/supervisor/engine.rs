@@ -194,7 +194,7 @@ impl Engine {
                 None => std::future::pending().await,
             }
         };
-        let (paused, exchanging) = (self.pause.is_some(), self.exchange.is_some());
+        let paused = self.pause.is_some();
         let drained = async {
             match &mut self.exchange {
                 Some((_, sleep)) => sleep.as_mut().await,
@@ -214,8 +214,7 @@ impl Engine {
             _ = self.signals.hangup.recv() => Cause::Hangup,
             Some(input) = self.inputs.recv() => Cause::Input(Box::new(input)),
             birth = self.births.accept(), if !paused => Cause::Birth(birth.map(|(stream, _)| stream)),
-            // Before an exchange they wait in the socket's queue: the next build takes them.
-            client = self.control.accept(), if !paused && !exchanging => Cause::Client(client.map(|(stream, _)| stream)),
+            client = self.control.accept(), if !paused => Cause::Client(client.map(|(stream, _)| stream)),
             () = timer => Cause::Timer,
             () = pause => Cause::Resume,
             () = drained => Cause::Drained,

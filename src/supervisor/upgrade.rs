@@ -18,8 +18,9 @@ use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
+use tokio::task::AbortHandle;
 
 /// How long the build that is executed may take until it answers itself. After that it is ended by a signal, and the
 /// service manager, or the next command, starts what is at the launch path then.
@@ -37,11 +38,11 @@ pub(super) struct Upgrader {
     machine: Upgrade,
     path: PathBuf,
     running: Arc<Running>,
-    watch: FileWatch,
+    watch: Arc<Mutex<FileWatch>>,
     inputs: Inputs,
     foreground: bool,
     told: Option<Status>,
-    slow: Option<tokio::task::AbortHandle>,
+    slow: Arc<Mutex<Option<AbortHandle>>>,
 }
 
 /// What the fleet is to hear, and whether the moment has come to look for a quiet one.
@@ -74,10 +75,10 @@ impl Upgrader {
             _ = noticed.send(Input::Upgrade(Event::Noticed { reload: false }));
         };
         notice();
-        let watch = FileWatch::start(path.clone(), notice);
+        let watch = Arc::new(Mutex::new(FileWatch::start(path.clone(), notice)));
         let machine = Upgrade::new(stamp, path.display().to_string(), VERSION);
         let running = Arc::new(Running { file, build: OnceLock::new() });
-        Ok(Self { machine, path, running, watch, inputs, foreground, told: None, slow: None })
+        Ok(Self { machine, path, running, watch, inputs, foreground, told: None, slow: Arc::default() })
     }
 
     /// For clients.
@@ -92,10 +93,6 @@ impl Upgrader {
 
     /// Hands an event to the rules, and does what they say.
     pub(super) fn handle(&mut self, now_ms: u64, event: Event, hands: &Hands, fleet: &Fleet) -> Outcome {
-        if matches!(event, Event::Noticed { .. }) {
-            self.watch.rearm();
-            self.look_slowly();
-        }
         let mut outcome = Outcome::default();
         let mut events = vec![event];
         while let Some(event) = events.pop() {
@@ -119,33 +116,30 @@ impl Upgrader {
         outcome
     }
 
-    /// Where changes are not announced, one timer looks; it is armed anew with each look.
-    fn look_slowly(&mut self) {
-        if let Some(before) = self.slow.take() {
-            before.abort();
-        }
-        let Some(pause) = self.watch.look_after() else { return };
-        let inputs = self.inputs.clone();
-        let wait = async move {
-            tokio::time::sleep(pause).await;
-            _ = inputs.send(Input::Upgrade(Event::Noticed { reload: false }));
-        };
-        self.slow = Some(tokio::spawn(wait).abort_handle());
-    }
-
+    /// Reads off the loop, since the file may be on a network; the watch is armed for what lies there before that.
     fn read(&self, after_ms: u64, build: bool) {
         let (path, running, inputs) = (self.path.clone(), Arc::clone(&self.running), self.inputs.clone());
+        let (watch, slow) = (Arc::clone(&self.watch), Arc::clone(&self.slow));
         tokio::spawn(async move {
             tokio::time::sleep(Duration::from_millis(after_ms)).await;
             let look = move || {
+                let mut watch = watch.lock().unwrap_or_else(PoisonError::into_inner);
+                watch.rearm();
+                let pause = watch.look_after();
+                drop(watch);
                 let own = build.then(|| running.build.get_or_init(|| of(&running.file)).clone());
-                (reading(&path, build), own)
+                (reading(&path, build), own, pause)
             };
-            let (reading, running) = tokio::task::spawn_blocking(look)
+            let (reading, running, pause) = tokio::task::spawn_blocking(look)
                 .await
-                .unwrap_or_else(|e| (Reading::Unreadable(e.to_string()), None));
+                .unwrap_or_else(|e| (Reading::Unreadable(e.to_string()), None, None));
             // Without an engine nobody waits for it.
             _ = inputs.send(Input::Upgrade(Event::Read { reading, running }));
+            let timer = pause.map(|pause| tokio::spawn(notice_after(pause, inputs)).abort_handle());
+            let before = std::mem::replace(&mut *slow.lock().unwrap_or_else(PoisonError::into_inner), timer);
+            if let Some(before) = before {
+                before.abort();
+            }
         });
     }
 
@@ -180,6 +174,13 @@ impl Upgrader {
             Err(e) => format!("it cannot be executed: {e}"),
         }
     }
+}
+
+/// Where changes are not announced, one timer looks; it is armed anew with each reading.
+async fn notice_after(pause: Duration, inputs: Inputs) {
+    tokio::time::sleep(pause).await;
+    // Without an engine nobody is to be exchanged.
+    _ = inputs.send(Input::Upgrade(Event::Noticed { reload: false }));
 }
 
 /// What lies there; with its build where that is to be found out.

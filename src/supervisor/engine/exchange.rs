@@ -1,5 +1,6 @@
-//! The exchange of the program, as far as the loop takes part in it: no new connection is accepted, what is under way
-//! comes to its end, and the last step is taken when nothing of this image is needed any more.
+//! The exchange of the program, as far as the loop takes part in it: what is under way comes to its end, while others are
+//! served on, and the last step is taken when nothing of this image is needed any more. Whoever connects from there on
+//! waits in the socket's queue, and is taken by the next image.
 
 use super::{DRAIN, Engine, Event, Left, Upgrader, upgrade};
 use crate::core::id::SessionId;
