@@ -182,3 +182,40 @@ fn a_quit_is_answered_and_ends_no_session() {
     assert!(matches!(stopped, Reply::Done { sessions } if sessions.len() == 1));
     hosts.into_iter().for_each(ended);
 }
+
+/// A supervisor of a distant version: it holds the lock, and speaks a protocol that nobody here knows.
+#[test]
+fn one_that_speaks_no_common_protocol_is_told_apart_and_can_be_stopped() {
+    use abide::wire::frame;
+    let home = Home::new();
+    home.paths().prepare().expect("folders");
+    let listener = std::os::unix::net::UnixListener::bind(home.paths().control_socket()).expect("bound");
+    let lock = home.paths().daemon_lock();
+    let named = home.path().join("abided");
+    std::fs::copy("/bin/sleep", &named).expect("a program of that name");
+    let mut command = home.command("flock");
+    command.args(["--no-fork".as_ref(), lock.as_os_str(), named.as_os_str(), "1000".as_ref()]);
+    let mut holder = command.spawn().expect("flock");
+    crate::support::until("the lock", || abide::sys::locks::is_held(&lock).then_some(()));
+    std::fs::write(&lock, format!("{}\n", holder.id())).expect("written");
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..2 {
+                let (mut client, _) = listener.accept().expect("a client");
+                let mut hello = [0; 4096];
+                assert!(client.read(&mut hello).expect("a hello") > 0);
+                let welcome = br#"{"version": 99, "build": "99.0.0", "pid": 1}"#;
+                let mut answer = Vec::new();
+                frame::push(&mut answer, control::WELCOME, welcome);
+                client.write_all(&answer).expect("answered");
+            }
+        });
+        let failed = home.abide(["ls"]);
+        let said = failed.fails(5);
+        assert!(said.contains("99.0.0") && said.contains("`abide daemon stop`"), "{said}");
+        let stopped = home.abide(["daemon", "stop"]);
+        assert!(stopped.ok().contains(&format!("stopped the supervisor (pid {})", holder.id())), "{stopped}");
+    });
+    let status = holder.wait().expect("waited");
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(15), "politely");
+}
