@@ -28,6 +28,8 @@ pub enum Action {
         by_itself: bool,
         /// Its last start order has a stand-in's environment: the ticket's is better.
         renew: bool,
+        /// Folder in which its own `PATH` led to its program: a stand-in's may not lead there. Empty for none.
+        found_in: Text,
         /// Names of the variables that it had at its dispatch: those that it will lack are told by `Lacking`.
         had: Vec<String>,
     },

@@ -280,6 +280,7 @@ impl Fleet {
             needs: Vec::new(),
             lacks: Vec::new(),
             stand_in: false,
+            found_in: Text::default(),
             attempts: 0,
             due_ms: 0,
             waiting_for: None,

@@ -147,6 +147,7 @@ impl Fleet {
             needs: restart::needed(&spec.env_names, &plan.needs, &spec.asked_for),
             lacks: Vec::new(),
             stand_in: false,
+            found_in: Text::default(),
             attempts: 0,
             due_ms: 0,
             agent: spec.agent,

@@ -159,6 +159,15 @@ pub fn for_session(env: Vec<Text>, id: SessionId, cwd: &Text, profile: &[(String
     env
 }
 
+/// Has `PATH` lead to this folder too, after all others.
+pub fn append_to_path(env: &mut Vec<Text>, folder: &Text) {
+    let path = match find(env, "PATH").filter(|path| !path.is_empty()) {
+        Some(path) => [path, b":", &folder.0].concat(),
+        None => folder.0.clone(),
+    };
+    set(env, "PATH", &path);
+}
+
 fn find<'a>(env: &'a [Text], name: &str) -> Option<&'a [u8]> {
     let is_it = |v: &&Text| name_of(&v.0) == Some(name.as_bytes());
     env.iter().find(is_it).map(|v| &v.0[name.len() + 1..])
@@ -231,6 +240,17 @@ mod tests {
         let asked_for = scrub_except(env.clone(), &["STY".to_owned()]);
         assert!(asked_for.contains(&Text::from("STY=1.pts")));
         assert_eq!(scrub(env), [Text::from("A=1"), Text(b"C=\xff".to_vec()), Text(b"\xff=1".to_vec())]);
+    }
+
+    #[test]
+    fn a_path_leads_on_to_a_further_folder() {
+        for (before, after) in
+            [(&["PATH=/bin"][..], "PATH=/bin:/opt"), (&["PATH="], "PATH=/opt"), (&[], "PATH=/opt")]
+        {
+            let mut env = texts(before);
+            append_to_path(&mut env, &Text::from("/opt"));
+            assert_eq!(env, texts(&[after]));
+        }
     }
 
     #[test]

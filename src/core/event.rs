@@ -320,6 +320,8 @@ pub enum Event {
         names: Vec<String>,
         /// It is the service manager's environment.
         stand_in: bool,
+        /// Folder in which its `PATH` leads to the program; empty for none.
+        found_in: Text,
     },
     /// A watched host reported.
     Status {

@@ -125,8 +125,9 @@ impl Fleet {
                 self.start_failed(id, generation, message, users_fault);
             }
             Event::Linked { id, generation, host } => self.linked(id, generation, host),
-            Event::Lacking { id, generation, names, stand_in } => {
+            Event::Lacking { id, generation, names, stand_in, found_in } => {
                 self.lacks(id, generation, names, stand_in);
+                self.found_in(id, generation, found_in);
             }
             Event::Status { id, generation, signals } => self.status(id, generation, signals),
             Event::Exited { id, generation, exit } => self.ended(id, generation, exit),
@@ -332,6 +333,7 @@ impl Fleet {
                 environment: s.environment,
                 by_itself: s.by_itself,
                 renew: record.stand_in,
+                found_in: record.found_in.clone(),
                 had: record.env_names.clone(),
             };
             self.out.push(action);

@@ -301,6 +301,9 @@ pub struct Record {
     /// Its last start had the service manager's environment, since its own was not known any more.
     #[serde(default, skip_serializing_if = "is_default")]
     pub stand_in: bool,
+    /// Folder in which its own `PATH` led to its program; empty where its command names a path.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub found_in: Text,
     /// Restarts that nobody asked for since it last stayed up.
     #[serde(default, skip_serializing_if = "is_default")]
     pub attempts: u32,
@@ -362,6 +365,7 @@ impl Record {
             needs: Vec::new(),
             lacks: Vec::new(),
             stand_in: self.stand_in,
+            found_in: Text::default(),
             attempts: self.attempts,
             due_ms: self.due_ms,
             waiting_for: self.waiting_for.clone(),

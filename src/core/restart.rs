@@ -236,6 +236,17 @@ impl Fleet {
     }
 }
 
+impl Fleet {
+    /// Where a start with the session's own environment found its program.
+    pub(super) fn found_in(&mut self, id: SessionId, generation: u64, folder: Text) {
+        let Some(s) = self.touch(id).filter(|s| s.record.start == generation) else { return };
+        if !s.record.stand_in && s.record.found_in != folder {
+            s.record.found_in = folder;
+            s.save();
+        }
+    }
+}
+
 /// Names for people: the first few, and how many more.
 pub fn listed(names: &[String]) -> String {
     const SHOWN: usize = 8;

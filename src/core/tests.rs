@@ -194,6 +194,7 @@ fn a_dispatch_is_recorded_then_launched_then_answered() {
         environment: Some(ticket),
         by_itself: false,
         renew: false,
+        found_in: Text::default(),
         had: Vec::new(),
     };
     assert!(s.acts.contains(&expected), "{:?}", s.acts);

@@ -12,8 +12,10 @@ use crate::service::{LaunchError, Manager, Prepared};
 use crate::wire::control::Context;
 use crate::wire::host::Birth;
 use crate::wire::order::{Limit, StartOrder};
-use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
+use nix::unistd::{AccessFlags, access};
+use std::ffi::OsStr;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -47,6 +49,8 @@ pub(super) struct Wanted<'a> {
     pub(super) by_itself: bool,
     /// The last order has a stand-in's environment.
     pub(super) renew: bool,
+    /// Where its own `PATH` led to its program; empty for none.
+    pub(super) found_in: &'a Text,
     /// Names of the variables that it had at its dispatch.
     pub(super) had: &'a [String],
 }
@@ -58,6 +62,8 @@ pub(super) struct LaidOut {
     pub(super) lacks: Vec<String>,
     /// It is the service manager's.
     pub(super) stand_in: bool,
+    /// Where its `PATH` leads to its program; empty for none.
+    pub(super) found_in: Text,
 }
 
 /// The usual mask, for a session of which nothing else is known any more.
@@ -71,7 +77,7 @@ pub(super) fn lay_out(
     wanted: &Wanted<'_>,
     start: &Start,
 ) -> Result<LaidOut, String> {
-    let Wanted { argv, cwd, by_itself, renew, had } = *wanted;
+    let Wanted { argv, cwd, by_itself, renew, found_in, had } = *wanted;
     let orders = hands.orders.as_ref().ok_or(
         "there is no folder in memory for its environment (the runtime folder and /dev/shm are on disks)",
     )?;
@@ -79,7 +85,7 @@ pub(super) fn lay_out(
     let last = orders.last(id).filter(|_| !from_the_request);
     let kept = last.is_some();
     let bytes = |path: PathBuf| path.into_os_string().into_vec();
-    let (env, umask, limits) = match (last, &start.context) {
+    let (mut env, umask, limits): (Vec<Text>, _, _) = match (last, &start.context) {
         (Some(order), _) => (order.env.into_iter().map(Text).collect(), order.umask, order.limits),
         (None, Some(context)) => {
             let limit = |&(resource, soft, hard): &(u32, u64, u64)| Limit { resource, soft, hard };
@@ -92,6 +98,10 @@ pub(super) fn lay_out(
     };
     let stand_in = (kept && renew) || (!kept && by_itself);
     let lacks = lacking(had, &env);
+    let folder = argv.first().and_then(|program| folder_of(program, &env));
+    if stand_in && folder.is_none() && !found_in.0.is_empty() {
+        environment::append_to_path(&mut env, found_in);
+    }
     let env: Vec<Text> = environment::for_session(env, id, cwd, &start.set);
     let name = id.to_string();
     let order = StartOrder {
@@ -114,7 +124,21 @@ pub(super) fn lay_out(
     };
     let written = orders.write(id, &order).and_then(|()| orders.forget_withdrawn(id));
     written.map_err(|e| format!("its start order cannot be written: {e}"))?;
-    Ok(LaidOut { lacks, stand_in })
+    Ok(LaidOut { lacks, stand_in, found_in: folder.unwrap_or_default() })
+}
+
+/// The folder in which this environment's `PATH` leads to a program; none where it leads nowhere, or the program is named
+/// by a path.
+fn folder_of(program: &Text, env: &[Text]) -> Option<Text> {
+    if program.0.contains(&b'/') || program.0.is_empty() {
+        return None;
+    }
+    let path = env.iter().find_map(|v| v.0.strip_prefix(b"PATH="))?;
+    let leads = |folder: &&[u8]| {
+        let file = Path::new(OsStr::from_bytes(folder)).join(OsStr::from_bytes(&program.0));
+        folder.starts_with(b"/") && file.is_file() && access(&file, AccessFlags::X_OK).is_ok()
+    };
+    path.split(|b| *b == b':').find(leads).map(|folder| Text(folder.to_vec()))
 }
 
 /// A host that is being started, and takes no order yet. Dropped, it leaves without a trace.

@@ -140,8 +140,15 @@ impl Hands {
                 }
                 self.writer.save(record);
             }
-            Action::Launch { id, generation, argv, cwd, environment, by_itself, renew, had } => {
-                let wanted = launch::Wanted { argv: &argv, cwd: &cwd, by_itself, renew, had: &had };
+            Action::Launch { id, generation, argv, cwd, environment, by_itself, renew, found_in, had } => {
+                let wanted = launch::Wanted {
+                    argv: &argv,
+                    cwd: &cwd,
+                    by_itself,
+                    renew,
+                    found_in: &found_in,
+                    had: &had,
+                };
                 self.launch(id, generation, &wanted, environment);
             }
             Action::Stop { id, generation, grace_ms } => self.stop(id, generation, grace_ms),
@@ -201,8 +208,8 @@ impl Hands {
         let prepared = self.prepared.remove(&id);
         let laid_out = launch::lay_out(self, id, generation, wanted, start);
         match laid_out {
-            Ok(launch::LaidOut { lacks, stand_in }) => {
-                let event = Event::Lacking { id, generation, names: lacks, stand_in };
+            Ok(launch::LaidOut { lacks, stand_in, found_in }) => {
+                let event = Event::Lacking { id, generation, names: lacks, stand_in, found_in };
                 // The engine's own queue, as below.
                 _ = self.inputs.send(Input::Event(event));
                 let (waiting, outcome) = oneshot::channel();

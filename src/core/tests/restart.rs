@@ -245,11 +245,13 @@ fn what_a_start_lacks_is_kept_and_told() {
         generation,
         names: names.iter().map(|n| (*n).to_owned()).collect(),
         stand_in: true,
+        found_in: "/usr/bin".into(),
     };
     s.event(lacking(1, &["OLD"]));
     assert_eq!(s.record(0).lacks, [""; 0], "news of another start");
     s.event(lacking(2, &["API_KEY"]));
     assert!(s.record(0).stand_in && s.record(0).lacks == ["API_KEY"]);
+    assert_eq!(s.record(0).found_in, Text::default(), "where a stand-in leads says nothing of its own");
     assert!(why(&mut s, 0).contains("the service manager's environment, which lacks API_KEY"));
     s.ask(Command::Respawn { targets: vec![id(0).to_string()], all: false });
     let renewed = s.acts.iter().any(|a| matches!(a, Action::Launch { renew: true, by_itself: false, .. }));
