@@ -167,6 +167,8 @@ fn what_lives_in_another_container_is_not_started_a_second_time() {
     let argv = ["sh", "-c", "echo run >>\"$HOME/auto\"; exec sleep 100000"];
     let id = session(&home, "auto", &["--restart", "auto"], &argv);
     until("the start", || (lines(&file).len() == 1).then_some(()));
+    // While its supervisor lives, no other one may write the records; the host outlives it.
+    home.kill_supervisor();
     // The same kernel and the same home, and a runtime folder and processes of its own.
     let second = Machine::boot(&mut home, "shared").expect("once more");
     assert_eq!(state(&home, &id), "parked");
