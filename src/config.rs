@@ -3,6 +3,7 @@
 //! | Key | Form | Default | Meaning |
 //! |---|---|---|---|
 //! | `agent` | name | `claude` | profile of `abide run "prompt"` |
+//! | `anchor` | `true`, `false` | `false` | where you do not linger, keep the login open while sessions run |
 //! | `detach_key` | one or two keys, `ctrl-\ d` | `ctrl-\ d` | ends an attachment, never the session |
 //! | `idle_exit` | duration | `30s` | how long the supervisor stays with nothing to do |
 //! | `restart` | `never`, `manual`, `auto` | `manual` | what becomes of an agent's session that a reboot or a logout ended |
@@ -25,6 +26,8 @@ use toml::de::{DeTable, DeValue};
 pub struct Settings {
     /// Profile of a prompt that names none.
     pub agent: String,
+    /// Keep the login open while sessions run, where the user does not linger.
+    pub anchor: bool,
     /// Detaches a terminal.
     pub detach_key: DetachKey,
     /// Milliseconds without sessions and clients after which the supervisor leaves.
@@ -48,6 +51,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             agent: "claude".into(),
+            anchor: false,
             detach_key: DetachKey::default(),
             idle_exit_ms: 30_000,
             restart: Restart::Manual,
@@ -119,6 +123,7 @@ impl Settings {
                 let name = value.as_str().filter(|s| is_profile_name(s));
                 self.agent = name.ok_or("the name of an agent profile, like \"claude\"")?.to_owned();
             }
+            "anchor" => self.anchor = value.as_bool().ok_or("true or false")?,
             "detach_key" => {
                 let keys = value.as_str().and_then(DetachKey::parse);
                 self.detach_key = keys.ok_or("one or two keys, like \"ctrl-\\\\ d\" or \"ctrl-]\"")?;
@@ -310,11 +315,12 @@ mod tests {
 
     #[test]
     fn every_key_is_read() {
-        let text = "agent = 'codex'\ndetach_key = 'ctrl-]'\nidle_exit = '2m'\nrestart = 'auto'\n\
+        let text = "agent = 'codex'\nanchor = true\ndetach_key = 'ctrl-]'\nidle_exit = '2m'\nrestart = 'auto'\n\
                     restart_within = '2d'\nstop_grace = '250ms'\n\
                     scrollback = 500\nlog_keep = '1GiB'\n";
         let expected = Settings {
             agent: "codex".into(),
+            anchor: true,
             detach_key: DetachKey { first: Key { ctrl: true, char: ']' }, second: None },
             idle_exit_ms: 120_000,
             restart: Restart::Auto,

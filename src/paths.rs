@@ -260,6 +260,14 @@ impl Paths {
     pub fn daemon_lock(&self) -> PathBuf {
         self.runtime.join("abided.lock")
     }
+    /// Lock that every host shares while it lives.
+    pub fn hosts_lock(&self) -> PathBuf {
+        self.runtime.join("hosts.lock")
+    }
+    /// Lock of the anchor.
+    pub fn anchor_lock(&self) -> PathBuf {
+        self.runtime.join("anchor.lock")
+    }
     /// Folder of the session sockets.
     pub fn hosts(&self) -> PathBuf {
         self.runtime.join("hosts/v1")
@@ -298,14 +306,6 @@ impl Paths {
         let library =
             self.state.ancestors().nth(3).filter(|_| self.state.ends_with(format!("{SUPPORT}/state")));
         library.map_or_else(|| self.state.clone(), |library| library.join("Logs/abide"))
-    }
-    /// Lock of the supervisor that writes the records, whatever its runtime folder.
-    pub fn records_lock(&self) -> PathBuf {
-        self.state.join("abided.lock")
-    }
-    /// There where `abide install` has turned lingering on.
-    pub fn lingering(&self) -> PathBuf {
-        self.state.join("lingering")
     }
     /// The user's settings.
     pub fn config_file(&self) -> PathBuf {

@@ -131,6 +131,15 @@ impl Cx {
         }
     }
 
+    /// Keeps the login open while sessions run, where that is wished; why that cannot be is said.
+    pub(crate) fn anchor(&self) {
+        if self.settings().anchor
+            && let Err(why) = crate::service::anchor::ensure(&self.paths)
+        {
+            super::remark(&format!("no anchor: {why}; sessions may end with your last logout"));
+        }
+    }
+
     /// A session's record from its file.
     fn record(&self, id: &str) -> Option<Record> {
         let bytes = std::fs::read(self.paths.job(id).join("state.json")).ok()?;

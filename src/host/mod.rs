@@ -8,6 +8,7 @@
 //!
 //! | File | Holds |
 //! |---|---|
+//! | `anchor` | keeping a login open while sessions run |
 //! | `order` | taking the start order |
 //! | `birth` | socket, terminal, program; the report of a start |
 //! | `event_loop` | the state of a running host, and its poll |
@@ -19,6 +20,7 @@
 //! | `status` | what watchers are told |
 //! | `ending`, `record` | ending the program and all that it left, and what remains of it |
 
+mod anchor;
 mod birth;
 mod clients;
 mod ending;
@@ -34,11 +36,13 @@ pub mod scan;
 pub mod screen;
 mod status;
 
+use crate::paths::Paths;
+use crate::sys::dirs::Lock;
 use crate::sys::{fd, reap, signal};
 use std::io::{Read, Write};
 use std::process::ExitCode;
 
-/// Entry point: `abide-host ID [gate]`, or `--version`.
+/// Entry point: `abide-host ID [gate]`, `abide-host anchor` or `abide-host --version`.
 pub fn main() -> ExitCode {
     fd::close_from(3);
     let mut args = std::env::args_os().skip(1);
@@ -47,6 +51,15 @@ pub fn main() -> ExitCode {
         return match std::io::stdout().write_all(text.as_bytes()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(_) => ExitCode::FAILURE,
+        };
+    }
+    if std::env::args_os().nth(1).is_some_and(|first| first == "anchor") {
+        return match anchor::stay() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(message) => {
+                fd::say(&format!("abide-host anchor: {message}"));
+                ExitCode::FAILURE
+            }
         };
     }
     let id = args.next().and_then(|a| a.into_string().ok()).filter(|id| order::is_id(id));
@@ -85,7 +98,10 @@ fn run(id: &str) -> Result<(), String> {
     // No folder is held busy, and no file of this program's is ever open to others.
     let _ = std::env::set_current_dir("/");
     fd::keep_files_private();
+    // Without it an anchor may leave too early; the session matters more than the login that it was started from.
+    let present = Paths::find().ok().and_then(|paths| Lock::share(&paths.hosts_lock()).ok().flatten());
     let host = birth::start(order)?;
     host.run();
+    drop(present);
     Ok(())
 }

@@ -45,7 +45,7 @@ pub enum HoldError {
 /// # Errors
 /// [`HoldError`].
 pub fn hold(paths: &Paths) -> Result<Option<Lock>, HoldError> {
-    let path = paths.records_lock();
+    let path = lock_of(paths);
     let failed = |source| HoldError::Lock { path: path.clone(), source };
     let lock = match Lock::acquire(&path, PATIENCE) {
         Ok(Some(lock)) => lock,
@@ -68,11 +68,15 @@ pub fn hold(paths: &Paths) -> Result<Option<Lock>, HoldError> {
 /// What the supervisor that keeps the records wrote about itself: for people, printable, one line.
 pub fn holder(paths: &Paths) -> String {
     let mut note = Vec::new();
-    let read =
-        std::fs::File::open(paths.records_lock()).and_then(|file| file.take(NOTE).read_to_end(&mut note));
+    let read = std::fs::File::open(lock_of(paths)).and_then(|file| file.take(NOTE).read_to_end(&mut note));
     let text = String::from_utf8_lossy(&note);
     let line: String = text.lines().next().unwrap_or_default().chars().filter(|c| !c.is_control()).collect();
     if read.is_err() || line.is_empty() { "it does not say where".into() } else { line }
+}
+
+/// The lock of the supervisor that writes the records, whatever its runtime folder.
+pub fn lock_of(paths: &Paths) -> PathBuf {
+    paths.state.join("abided.lock")
 }
 
 fn lacks_locks(error: &io::Error) -> bool {
@@ -113,7 +117,7 @@ mod tests {
             home: None,
         };
         assert_eq!(holder(&paths), "it does not say where");
-        std::fs::write(paths.records_lock(), b"a\x1b[2Jb\xff\nc").expect("written");
+        std::fs::write(lock_of(&paths), b"a\x1b[2Jb\xff\nc").expect("written");
         assert_eq!(holder(&paths), "a[2Jb\u{fffd}");
     }
 }

@@ -25,7 +25,7 @@ mod store;
 mod v1;
 
 pub use file::RosterError;
-pub use hold::{HoldError, hold, holder};
+pub use hold::{HoldError, hold, holder, lock_of};
 pub use load::Loaded;
 pub use store::Store;
 

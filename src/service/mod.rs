@@ -14,6 +14,7 @@
 //!
 //! launchd ends a job's process group only, and not even that of a job which asks for it.
 
+pub mod anchor;
 pub mod handover;
 pub mod install;
 pub mod launchd;

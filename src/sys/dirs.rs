@@ -185,7 +185,7 @@ pub fn create_private_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
 }
 
-/// An exclusive lock on a file (`flock`). It ends with the process, however that ends, and children do not hold it.
+/// A lock on a file (`flock`), exclusive unless it is said to be shared. It ends with the process, however that ends, and children do not hold it.
 #[derive(Debug)]
 pub struct Lock {
     file: File,
@@ -239,6 +239,36 @@ impl Lock {
             Err(TryLockError::WouldBlock) => Err(io::Error::other("somebody else has the lock")),
             Err(TryLockError::Error(e)) => Err(e),
         }
+    }
+
+    /// Waits for the lock for as long as it takes.
+    ///
+    /// # Errors
+    /// The lock's file cannot be made or locked.
+    pub fn wait(path: &Path) -> io::Result<Self> {
+        let file = lock_file(path)?;
+        loop {
+            match file.lock() {
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                locked => return locked.map(|()| Self { file }),
+            }
+        }
+    }
+
+    /// Shares the lock with others that share it; none where somebody has it alone for a second.
+    ///
+    /// # Errors
+    /// The lock's file cannot be made or locked.
+    pub fn share(path: &Path) -> io::Result<Option<Self>> {
+        let file = lock_file(path)?;
+        for _ in 0..100 {
+            match file.try_lock_shared() {
+                Ok(()) => return Ok(Some(Self { file })),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(10)),
+                Err(TryLockError::Error(e)) => return Err(e),
+            }
+        }
+        Ok(None)
     }
 
     /// The locked file: for a note about the holder, which is for people only.

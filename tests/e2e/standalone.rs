@@ -195,3 +195,68 @@ fn a_build_that_dies_after_its_proof_is_made_up_for_by_the_next_good_one() {
     installed.abide(&["ls"]).ok();
     assert_eq!(installed.home.hosts(), hosts);
 }
+
+/// It waits for the last host, whatever becomes of supervisors, and there is one at a time.
+#[test]
+fn an_anchor_stays_until_the_last_session_has_ended() {
+    let home = Home::new();
+    let first = home.session(["sleep", "1000"]);
+    let lock = home.path().join("run/anchor.lock");
+    let start = || {
+        let mut anchor = home.command(crate::support::program("abide-host"));
+        anchor.arg("anchor").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        anchor.spawn().expect("abide-host")
+    };
+    let holds = |pid: u32| {
+        let note = || std::fs::read_to_string(&lock).unwrap_or_default();
+        until("the anchor's note", || (note().trim() == pid.to_string()).then_some(()));
+    };
+    let mut anchor = start();
+    holds(anchor.id());
+    assert!(start().wait().expect("wait").success(), "a second one is not needed");
+    home.session(["sleep", "1000"]);
+    home.kill_supervisor();
+    home.abide(["stop", "--grace", "0s", &first]).ok();
+    let host = until("the host of the first to be gone", || {
+        let hosts: Vec<u32> = home.hosts().into_iter().filter(|pid| *pid != anchor.id()).collect();
+        (hosts.len() == 1).then(|| hosts[0])
+    });
+    assert!(anchor.try_wait().expect("wait").is_none(), "a session runs");
+    // The host of the second is killed, and can say nothing any more.
+    crate::support::signal(host, nix::sys::signal::Signal::SIGKILL);
+    assert!(anchor.wait().expect("wait").success(), "the last session has ended");
+    // Nothing of it is in the way of the next.
+    home.session(["sleep", "1000"]);
+    let mut next = start();
+    holds(next.id());
+    assert!(next.try_wait().expect("wait").is_none(), "a session runs");
+    home.abide(["stop", "--grace", "0s", "--all"]).ok();
+    next.wait().expect("wait");
+}
+
+/// Two runtime folders, one home: another machine, a container, a shell without a login.
+#[test]
+fn records_in_use_elsewhere_are_left_alone_and_that_is_said_in_one_line() {
+    let mut home = Home::new();
+    let runtime = |name: &str| {
+        let folder = home.path().join(name);
+        std::fs::create_dir(&folder).expect("a folder");
+        std::fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o700))
+            .expect("chmod");
+        folder
+    };
+    let (here, there) = (runtime("here"), runtime("there"));
+    home.unset("ABIDE_HOME");
+    home.set("XDG_RUNTIME_DIR", &here);
+    let id = home.session(["sleep", "1000"]);
+    home.set("XDG_RUNTIME_DIR", &there);
+    let refused = home.abide(["ls"]);
+    let said = refused.fails(5);
+    let line = said.lines().next().unwrap_or_default();
+    assert!(line.contains("in use by another supervisor") && line.contains("here/abide"), "{refused}");
+    let report = home.abide(["doctor", "--json"]);
+    report.fails(1);
+    assert!(report.stdout.contains("is in use by process"), "{report}");
+    home.set("XDG_RUNTIME_DIR", &here);
+    assert!(home.list().iter().any(|s| s["id"] == id.as_str() && s["pid"].is_u64()), "it lives on");
+}

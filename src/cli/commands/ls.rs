@@ -9,6 +9,7 @@ use crate::core::action::View;
 use crate::core::event::Command;
 use crate::core::record::State;
 use crate::core::text::Text;
+use crate::service::anchor;
 use crate::sys::clock::wall_ms;
 use crate::sys::usage::{Reader, Usage};
 use std::os::unix::ffi::OsStrExt;
@@ -88,6 +89,13 @@ pub(super) fn run(cx: &mut Cx, args: &Args) -> Result<(), CliError> {
     if args.memory {
         head.splice(4..4, ["MEM", "CPU"]);
         gives_way = [6, 1];
+    }
+    if cx.out.is_terminal()
+        && let Some(pid) = anchor::running(&cx.paths)
+    {
+        crate::cli::remark(&format!(
+            "an anchor (process {pid}) keeps a login of yours open while these run; it ends with the last of them"
+        ));
     }
     Ok(cx.out.table(&head, &rows, &gives_way)?)
 }

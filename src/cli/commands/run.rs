@@ -99,6 +99,7 @@ pub(super) fn run(cx: &mut Cx, args: Args) -> Result<(), CliError> {
     }
     let (spec, context) = prepare(cx, args)?;
     let view = one(cx.ask_with(&Command::Run(spec), &context)?)?;
+    cx.anchor();
     let (id, name) = (view.record.id.to_string(), view.record.name.clone());
     if view.record.restart == Restart::Auto && !view.record.unguarded.is_empty() {
         crate::cli::remark(&format!(

@@ -9,6 +9,7 @@ use crate::core::action::Reply;
 use crate::core::doctor::{Alone, Facts, Login, Program, Runtime, Service, State, Supervisor, Systemd, Unit};
 use crate::core::event::Command;
 use crate::paths::{Paths, Surroundings};
+use crate::service::anchor;
 use crate::service::logind::{self, Logind};
 use crate::service::systemctl::Systemctl;
 use crate::service::{Manager, program, unit};
@@ -36,7 +37,7 @@ pub(super) fn facts(cx: &Cx) -> Facts {
         state: state(paths, &supervisor),
         programs: ["abided", "abide-host"].map(one_program).to_vec(),
         supervisor,
-        login: login(&system),
+        login: login(cx, &system),
         machine: machine::look(&system, systemctl.as_ref()),
     }
 }
@@ -159,7 +160,8 @@ fn state(paths: &Paths, supervisor: &Supervisor) -> State {
         free: disk.as_ref().map(|disk| disk.free),
         free_files: disk.as_ref().and_then(|disk| disk.free_files),
         file_system: disk.and_then(|disk| disk.file_system),
-        elsewhere: (!ours && locks::is_held(&paths.records_lock())).then(|| crate::roster::holder(paths)),
+        elsewhere: (!ours && locks::is_held(&crate::roster::lock_of(paths)))
+            .then(|| crate::roster::holder(paths)),
     }
 }
 
@@ -193,7 +195,7 @@ fn one_program(name: &'static str) -> Program {
     }
 }
 
-fn login(system: &Systemctl) -> Login {
+fn login(cx: &Cx, system: &Systemctl) -> Login {
     let logind = Logind::of_this_user(system);
     let sudo = || std::env::var("SUDO_USER").ok().filter(|user| user != "root");
     Login {
@@ -201,8 +203,8 @@ fn login(system: &Systemctl) -> Login {
         lingers: logind.as_ref().map(Logind::lingers),
         kills: logind.as_ref().and_then(Logind::kills_processes),
         session: logind::login_session(),
-        anchor_wanted: None,
-        anchor: None,
+        anchor_wanted: Some(cx.settings().anchor),
+        anchor: anchor::running(&cx.paths),
         sudo: if geteuid().is_root() { sudo() } else { None },
     }
 }
