@@ -228,6 +228,15 @@ impl Log {
     }
 }
 
+impl Drop for Log {
+    /// Leaves no thread behind, and no open file.
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        (state.leave, state.abandoned) = (true, true);
+        self.shared.set_to_work(state);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -395,6 +404,28 @@ mod tests {
             assert_eq!(rig.log.shared.lock().queue.capacity(), 0);
         }
         assert_eq!(rig.missing(), 0);
+    }
+
+    #[test]
+    fn a_log_that_is_gone_leaves_no_thread_even_on_a_disk_that_fails() {
+        for fails in [false, true] {
+            let mut rig = Rig::new();
+            rig.append(10);
+            rig.log.settle();
+            rig.fail(fails);
+            rig.append(10);
+            if fails {
+                rig.woken.read_exact(&mut [0]).expect("word of the failure");
+            }
+            let Rig { _folder, log, .. } = rig;
+            let shared = std::sync::Arc::downgrade(&log.shared);
+            drop(log);
+            let start = Instant::now();
+            while shared.strong_count() > 0 {
+                assert!(start.elapsed() < PATIENCE, "the thread does not go");
+                std::thread::yield_now();
+            }
+        }
     }
 
     #[derive(Debug, Clone)]

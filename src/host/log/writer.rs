@@ -60,6 +60,8 @@ pub(super) struct State {
     pub(super) paused: bool,
     /// The thread is to go as soon as nothing waits.
     pub(super) leave: bool,
+    /// Nobody asks for anything any more: the thread is to go once it has written what the disk takes.
+    pub(super) abandoned: bool,
     /// The host is about to leave.
     closing: bool,
     /// Since when there has been something to do, and no step of it was finished.
@@ -191,6 +193,7 @@ impl Shared {
             awaited: false,
             paused: false,
             leave: false,
+            abandoned: false,
             closing: false,
             busy_since: None,
         };
@@ -323,7 +326,7 @@ fn next(state: &mut State, desk: &mut Desk, once: bool) -> Step {
     if let Some(job) = state.jobs.pop_front() {
         return Step::Job(job);
     }
-    if once || (state.leave && desk.held.is_empty()) {
+    if once || (state.leave && desk.held.is_empty()) || (state.abandoned && state.failure.is_some()) {
         return Step::Leave;
     }
     Step::Wait(retry_at.filter(|_| !desk.held.is_empty()))
