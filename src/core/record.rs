@@ -185,6 +185,7 @@ pub struct Exit {
     /// Peak memory of the child, KiB.
     pub max_rss_kib: u64,
     /// How many of its processes the kernel killed for want of memory; 0 also where nobody counted.
+    #[serde(skip_serializing_if = "is_default")]
     pub oom_kills: u64,
     /// Output bytes of the session in all.
     pub offset: u64,
