@@ -17,7 +17,7 @@ const EVENTS_LIMIT: u64 = 8 << 20;
 /// And a session's timeline.
 const TIMELINE_LIMIT: u64 = 1 << 20;
 
-/// The state folder. One process writes there at a time: whoever holds it, see [`super::hold`].
+/// The state folder. One process writes there at a time: whoever holds it, see [`super::hold()`].
 #[derive(Debug, Clone)]
 pub struct Store {
     pub(super) jobs: PathBuf,
