@@ -77,9 +77,14 @@ fn tail(cells: &Row<Cell>, columns: usize) -> usize {
 }
 
 fn erased(cell: &Cell) -> bool {
+    blank(cell) && !cell.flags.contains(Flags::WRAPLINE)
+}
+
+/// Erased, or a blank that looks like it.
+fn blank(cell: &Cell) -> bool {
     (cell.c == ' ' || cell.c.is_control())
         && cell.fg == Color::Named(NamedColor::Foreground)
-        && !cell.flags.intersects(ATTRIBUTES | Flags::WIDE_CHAR | Flags::WIDE_CHAR_SPACER | Flags::WRAPLINE)
+        && !cell.flags.intersects(ATTRIBUTES | Flags::WIDE_CHAR | Flags::WIDE_CHAR_SPACER)
         && cell.extra.is_none()
 }
 
@@ -108,7 +113,8 @@ fn disputed(cell: &Cell) -> bool {
 pub(super) fn line(grid: &Grid<Cell>, line: i32, out: &mut String) {
     let cells = &grid[Line(line)];
     let columns = grid.columns();
-    let plain = |cell: &Cell| erased(cell) && cell.bg == Color::Named(NamedColor::Background);
+    // A blank at the end is no text, whether or not the row went on after it.
+    let plain = |cell: &Cell| blank(cell) && cell.bg == Color::Named(NamedColor::Background);
     let end = (0..columns).rev().find(|c| !plain(&cells[Column(*c)])).map_or(0, |c| c + 1);
     let mut pen = Pen::default();
     let mut column = 0;
