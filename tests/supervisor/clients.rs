@@ -94,6 +94,8 @@ fn another_user_is_refused() {
     }
     let home = Home::new();
     let _daemon = Daemon::start(&home);
+    // Once it answers, it has made and closed all of its folders.
+    Client::connect(&home).0.list();
     // What keeps others away first is the folders' and the socket's mode; here only the peer check is left.
     let paths = home.paths();
     for folder in [home.path(), &paths.runtime] {
