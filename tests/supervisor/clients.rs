@@ -1,7 +1,7 @@
 //! Clients of all kinds: proper ones, those of other versions and users, and those that misbehave.
 
 use super::raw::{Client, Daemon, context, spec};
-use crate::support::{Home, become_another_user, ended};
+use crate::support::{Home, become_another_user, ended, until};
 use abide::core::action::{ErrorKind, Reply};
 use abide::core::event::Command;
 use abide::wire::control::{self, Hello};
@@ -117,8 +117,11 @@ fn another_user_is_refused() {
         attempt.join().expect("joined")
     });
     assert_eq!(said, b"", "not a word to another user");
-    let log = std::fs::read_to_string(paths.log()).expect("a log");
-    assert!(log.contains("refused a connection of another user") && log.contains("uid=65534"), "{log}");
+    // The log is written beside all else.
+    until("the refusal in the log", || {
+        let log = std::fs::read_to_string(paths.log()).expect("a log");
+        (log.contains("refused a connection of another user") && log.contains("uid=65534")).then_some(())
+    });
     Client::connect(&home).0.list();
 }
 
@@ -139,8 +142,10 @@ fn a_client_that_does_not_read_is_dropped_and_stalls_nobody() {
     }
     let answered = std::iter::from_fn(|| slow.answer().ok()).count();
     assert!(answered < asked, "{answered} of {asked} answers were kept for a client that did not read");
-    let log = std::fs::read_to_string(home.paths().log()).expect("a log");
-    assert!(log.contains("does not read its answers"), "{log}");
+    until("the reason in the log", || {
+        let log = std::fs::read_to_string(home.paths().log()).expect("a log");
+        log.contains("does not read its answers").then_some(())
+    });
 }
 
 #[test]

@@ -268,7 +268,7 @@ fn a_session_whose_record_is_lost_is_found_by_its_host() {
     daemon.crash();
     let _daemon = Daemon::start(&home);
     let (mut client, _) = Client::connect(&home);
-    assert!(paths.job(&id).join("state.json").exists());
+    until("a record again", || paths.job(&id).join("state.json").exists().then_some(()));
     let stopped = client.get(Command::Stop { targets: vec![id.clone()], all: false, grace_ms: None });
     assert!(matches!(stopped, Reply::Done { .. }), "{stopped:?}");
     let Reply::Session { session } = client.get(Command::Show { target: id }) else { panic!("shown") };
