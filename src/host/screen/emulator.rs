@@ -69,14 +69,14 @@ impl Emulator {
             Guard::Text => &[],
             Guard::Overlong | Guard::Command(_) if self.unfinished.len() > LONGEST => b"\x1b]".as_slice(),
             Guard::Device | Guard::Data | Guard::Skipped if self.unfinished.len() > LONGEST => b"\x1bX",
-            Guard::Escape
-            | Guard::Intermediate
-            | Guard::Control
-            | Guard::Command(_)
-            | Guard::Overlong
-            | Guard::Device
-            | Guard::Data
-            | Guard::Skipped => &self.unfinished,
+            // Control characters within these act at once: they have acted already.
+            Guard::Escape | Guard::Intermediate | Guard::Control => {
+                let silent = |byte: &&u8| **byte >= b' ' || **byte == b'\x1b';
+                return self.unfinished.iter().filter(silent).chain(&self.partial).copied().collect();
+            }
+            Guard::Command(_) | Guard::Overlong | Guard::Device | Guard::Data | Guard::Skipped => {
+                &self.unfinished
+            }
         };
         [begun, &self.partial].concat()
     }
