@@ -6,12 +6,14 @@
 pub mod action;
 mod address;
 mod adopt;
+pub mod classify;
 mod commands;
 pub mod doctor;
 pub mod environment;
 pub mod era;
 pub mod event;
 pub mod fleet;
+pub mod hook;
 pub mod id;
 mod journal;
 mod lifetime;
