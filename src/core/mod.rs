@@ -23,6 +23,7 @@ pub mod record;
 mod requests;
 pub mod restart;
 pub mod session;
+pub mod slug;
 pub mod status;
 pub mod text;
 pub mod upgrade;
