@@ -13,6 +13,7 @@
 //! | [`host`] | one session's terminal, screen, log | yes | yes | no | `sys`, `paths`, `wire::codec`, `wire::frame`, `wire::host`, `wire::order`, `wire::exit` |
 //! | [`service`] | the service managers: unit files, placing hosts | yes | no | no | `sys`, `paths`, `wire` |
 //! | [`roster`] | records on disk | yes | no | no | `core`, `sys`, `paths` |
+//! | [`worktree`] | checkouts of a session's own: git, and the files | yes | yes | no | `core`, `sys`, `paths`, `config` |
 //! | [`agents`] | profiles of agent CLIs, as data | no | no | no | `core`, `config` |
 //! | [`supervisor`] | the shell around `core`: sockets in, actions out | yes | yes | no | `agents`, `config`, `core`, `paths`, `roster`, `service`, `sys`, `wire` |
 //! | [`client`] | reaching the supervisor and the hosts | yes | yes | no | `wire`, `sys`, `service`, `paths`, `config`, `core` |
@@ -40,6 +41,9 @@ pub mod service;
 
 #[allow(clippy::disallowed_methods, reason = "records on disk")]
 pub mod roster;
+
+#[allow(clippy::disallowed_methods, reason = "a repository's files, and the git program")]
+pub mod worktree;
 
 #[allow(clippy::disallowed_methods, reason = "the imperative shell")]
 pub mod supervisor;
