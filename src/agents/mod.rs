@@ -6,6 +6,8 @@
 //! prompt = ["--", "{prompt}"]             # added to them where there is a prompt
 //! resume = ["--resume", "{uuid}"]         # arguments of a respawn; none: it starts anew, without the prompt
 //! unguarded = ["--yolo", "--mode none"]   # arguments that skip its permission checks
+//! background = ["--bg-host"]             # words in the command line of its vendor's own host of unattended sessions
+//! shared = ["app-server"]                 # and of its vendor's program that serves whoever comes
 //! needs = ["TOOL_API_KEY", "TOOL_*"]      # variables that, where it had them, it is not restarted without by itself
 //! [env]                                   # set for the session
 //! CLAUDE_CODE_DISABLE_AGENT_VIEW = "1"
@@ -26,12 +28,14 @@ use std::collections::BTreeMap;
 pub struct Profile {
     /// Its name, which is its file's.
     pub name: String,
-    program: String,
+    pub(crate) program: String,
     start: Vec<String>,
     prompt: Vec<String>,
     resume: Vec<String>,
     unguarded: Vec<String>,
     needs: Vec<String>,
+    pub(crate) background: Vec<String>,
+    pub(crate) shared: Vec<String>,
     /// What is set in the session's environment.
     pub env: Vec<(String, String)>,
 }
@@ -50,6 +54,10 @@ struct File {
     unguarded: Vec<String>,
     #[serde(default)]
     needs: Vec<String>,
+    #[serde(default)]
+    background: Vec<String>,
+    #[serde(default)]
+    shared: Vec<String>,
     #[serde(default)]
     env: BTreeMap<String, String>,
 }
@@ -107,6 +115,8 @@ impl Profile {
             resume: file.resume,
             unguarded: file.unguarded,
             needs: file.needs,
+            background: file.background,
+            shared: file.shared,
             env: file.env.into_iter().collect(),
         })
     }

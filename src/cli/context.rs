@@ -206,6 +206,8 @@ pub(crate) fn one(reply: Reply) -> Result<Box<View>, CliError> {
         other @ (Reply::Done { .. }
         | Reply::List { .. }
         | Reply::Event { .. }
+        | Reply::Who { .. }
+        | Reply::Hooked { .. }
         | Reply::Daemon { .. }
         | Reply::Error { .. }) => Err(unexpected(&other)),
     }
@@ -219,7 +221,11 @@ pub(crate) fn several(reply: Reply) -> Result<Vec<View>, CliError> {
     match reply {
         Reply::Done { sessions } | Reply::List { sessions } => Ok(sessions),
         Reply::Session { session } | Reply::Why { session, .. } => Ok(vec![*session]),
-        other @ (Reply::Event { .. } | Reply::Daemon { .. } | Reply::Error { .. }) => Err(unexpected(&other)),
+        other @ (Reply::Event { .. }
+        | Reply::Who { .. }
+        | Reply::Hooked { .. }
+        | Reply::Daemon { .. }
+        | Reply::Error { .. }) => Err(unexpected(&other)),
     }
 }
 

@@ -103,6 +103,8 @@ impl From<ControlError> for CliError {
                 .hint("`abide daemon run` starts it in this terminal and shows what is wrong"),
             ControlError::Untrusted { path, .. } => Self::new(Kind::Unreachable, message)
                 .hint(format!("look at {} and remove it if it is not yours", path.display())),
+            ControlError::Older { .. } => Self::failed(message)
+                .hint("`abide daemon stop` makes it leave: sessions live on, and the next command starts the present one"),
             ControlError::Skew { .. } => Self::new(Kind::Unreachable, message)
                 .hint("`abide daemon stop` makes the running one leave: sessions live on, and the next command starts the new one"),
             ControlError::Broken(_) => Self::new(Kind::Unreachable, message)

@@ -7,8 +7,9 @@ use crate::paths::Paths;
 use crate::service::start;
 use crate::sys::dirs::{self, Links};
 use crate::sys::peer::Credentials;
+use crate::sys::process;
 use crate::wire::control::{
-    ANSWER, Answer, CURRENT, Context, HELLO, Hello, MIN, REQUEST, Request, WELCOME, Welcome,
+    ANSWER, Answer, CURRENT, Context, HELLO, Hello, MIN, REQUEST, Request, WELCOME, Welcome, since,
 };
 use crate::wire::frame::{self, Inbox};
 use std::io::{self, Read, Write};
@@ -56,6 +57,14 @@ pub enum ControlError {
     )]
     Skew {
         /// Version of the supervisor's program; empty where it did not say.
+        theirs: String,
+    },
+    /// It speaks an older version, in which there is no such request.
+    #[error(
+        "the running supervisor ({theirs}) is older than this abide ({VERSION}) and does not know this yet"
+    )]
+    Older {
+        /// Version of the supervisor's program.
         theirs: String,
     },
     /// The connection broke after the request had been sent, time and again.
@@ -131,7 +140,8 @@ impl Control {
     }
 
     fn shake_hands(&mut self) -> Result<(), ControlError> {
-        let hello = Hello { min: MIN, max: CURRENT, build: VERSION.to_owned() };
+        let start = Some(process::start_time(std::process::id()));
+        let hello = Hello { min: MIN, max: CURRENT, build: VERSION.to_owned(), start };
         self.put(HELLO, &hello)?;
         let (kind, payload) = self.frame()?;
         match kind {
@@ -151,6 +161,8 @@ impl Control {
                     | Reply::Session { .. }
                     | Reply::Why { .. }
                     | Reply::Event { .. }
+                    | Reply::Who { .. }
+                    | Reply::Hooked { .. }
                     | Reply::Daemon { .. } => String::new(),
                 };
                 return Err(ControlError::Skew { theirs });
@@ -168,8 +180,11 @@ impl Control {
     /// Sends a request; its answers are read by [`Control::answer`].
     ///
     /// # Errors
-    /// [`ControlError::Broken`].
+    /// [`ControlError::Broken`]; [`ControlError::Older`], and nothing was sent.
     pub fn begin(&mut self, command: Command, context: Option<Context>) -> Result<u64, ControlError> {
+        if since(&command) > self.welcome.version {
+            return Err(ControlError::Older { theirs: self.welcome.build.clone() });
+        }
         self.tag += 1;
         // What may take as long as it takes is waited for without a limit.
         let patience = match &command {
@@ -183,6 +198,8 @@ impl Control {
             | Command::Pin { .. }
             | Command::Rename { .. }
             | Command::Why { .. }
+            | Command::Who
+            | Command::Hook { .. }
             | Command::Daemon
             | Command::Quit => Some(PATIENCE * 3),
         };
@@ -236,6 +253,8 @@ impl Control {
                 | Reply::Session { .. }
                 | Reply::Why { .. }
                 | Reply::Event { .. }
+                | Reply::Who { .. }
+                | Reply::Hooked { .. }
                 | Reply::Daemon { .. }
                 | Reply::Error { .. } => {}
             }
@@ -333,6 +352,8 @@ pub fn accepted(reply: Reply) -> Result<Reply, ControlError> {
         | Reply::Session { .. }
         | Reply::Why { .. }
         | Reply::Event { .. }
+        | Reply::Who { .. }
+        | Reply::Hooked { .. }
         | Reply::Daemon { .. }) => Ok(reply),
     }
 }

@@ -1,5 +1,6 @@
 //! Everything that the shell may be asked to do. Each is started without waiting; what comes of it is an event.
 
+use super::classify::{Class, Evidence};
 use super::event::{Signals, Ticket};
 use super::id::SessionId;
 use super::record::{Record, State};
@@ -142,6 +143,24 @@ pub enum Reply {
     Event {
         /// It.
         entry: Entry,
+    },
+    /// What the client is.
+    Who {
+        /// It; `attended` as its session is now, where it is inside of one.
+        class: Box<Class>,
+        /// The session that it is inside of, where this supervisor has it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        session: Option<Box<View>>,
+        /// What that was concluded from.
+        evidence: Box<Evidence>,
+    },
+    /// A hook's report was taken note of.
+    Hooked {
+        /// What the agent is, as in `Who`.
+        class: Box<Class>,
+        /// Its session, as in `Who`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        session: Option<Box<View>>,
     },
     /// About the supervisor.
     Daemon {

@@ -280,6 +280,8 @@ impl Fleet {
             needs: Vec::new(),
             lacks: Vec::new(),
             stand_in: false,
+            parent: None,
+            dispatch: Vec::new(),
             found_in: Text::default(),
             attempts: 0,
             due_ms: 0,

@@ -5,10 +5,10 @@
 //!
 //! | | Evidence | Kind | Template | Attended |
 //! |---|---|---|---|---|
-//! | 0 | the process had gone before it was looked at | unknown | – | unknown |
+//! | 0 | the process had gone before it was looked at, or cannot be seen from here | unknown | – | unknown |
 //! | 0 | it is the supervisor, or a host | daemon, daemon-worker | – | no |
 //! | 1 | its ancestry reaches a live host, or its control group is a session's unit | bg | bg | as that session is now |
-//! | 1 | its controlling terminal is a live host's (the host is asked: numbers of terminals recycle) | bg | bg | as that session is now |
+//! | 1 | its terminal, or its nearest ancestor's, is led by a live host's child (numbers of terminals recycle, and are not looked at) | bg | bg | as that session is now |
 //! | 2 | a vendor's background host is between it and the user | bg | bg | no |
 //! | 2 | a vendor's daemon that serves attended and unattended clients alike is | unknown | – | unknown |
 //! | 3 | it has a controlling terminal, in whose foreground it may or may not be | interactive | foreground | as the terminal's owner tells |
@@ -22,7 +22,7 @@
 
 use super::id::SessionId;
 use super::naming::printable;
-use super::record::{Kind, Template};
+use super::record::{Instance, Kind, Template};
 use serde::{Deserialize, Serialize};
 
 /// Whether a person is there.
@@ -77,6 +77,8 @@ pub struct Proc {
     pub terminal: u64,
     /// Foreground process group of that terminal; -1 for none.
     pub foreground: i32,
+    /// With a terminal: start time of the process that leads its session, which is the terminal's; 0 where it is gone.
+    pub leader_start: u64,
     /// See [`Role`].
     pub role: Role,
     /// It is a registered agent: the name of its profile.
@@ -108,10 +110,21 @@ pub struct Evidence {
     pub gone: bool,
     /// The peer, its parent, and so on, up to what the system still tells.
     pub chain: Vec<Proc>,
-    /// See [`Unit`]; the peer's.
+    /// See [`Unit`]; a session's where the subject or one of its ancestors is in one, else the subject's.
     pub unit: Unit,
     /// The live host that owns the subject's controlling terminal.
     pub terminal_of: Option<SessionId>,
+}
+
+/// A session with a live host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Live {
+    /// The session.
+    pub id: SessionId,
+    /// Process id of its host.
+    pub host: u32,
+    /// The child that it holds the terminal for, and which leads that terminal's session.
+    pub child: Instance,
 }
 
 /// What somebody is.
@@ -138,6 +151,24 @@ impl Evidence {
         self.chain.iter().find(|p| p.ours && p.agent.is_some()).or_else(|| self.chain.first())
     }
 
+    /// Marks the hosts among the processes, and finds whose the terminal is. Start times tell each from a later process
+    /// with its id: a child is known by its own, and a host is older than its child.
+    pub fn place(&mut self, live: &[Live]) {
+        for p in &mut self.chain {
+            let of = live.iter().find(|l| l.host == p.pid && p.start > 0 && p.start <= l.child.start);
+            if let Some(of) = of {
+                p.role = Role::Host(of.id);
+            }
+        }
+        let leader = self
+            .subject_and_ancestors()
+            .iter()
+            .find(|p| p.ours && p.terminal != 0)
+            .map(|p| Instance { pid: u32::try_from(p.session).unwrap_or(0), start: p.leader_start });
+        let of = live.iter().find(|l| l.child.start > 0 && Some(l.child) == leader);
+        self.terminal_of = of.map(|l| l.id);
+    }
+
     /// The subject and its ancestors.
     fn subject_and_ancestors(&self) -> &[Proc] {
         let subject = self.chain.iter().position(|p| p.ours && p.agent.is_some()).unwrap_or(0);
@@ -149,7 +180,11 @@ impl Evidence {
 pub fn classify(evidence: &Evidence) -> Class {
     let chain = evidence.subject_and_ancestors();
     let Some(subject) = chain.first().filter(|_| !evidence.gone) else {
-        return class(None, None, Attended::Unknown, 0, "its process had gone before it could be looked at");
+        let why = match evidence.gone {
+            true => "its process had gone before it could be looked at",
+            false => "its process cannot be seen from here",
+        };
+        return class(None, None, Attended::Unknown, 0, why);
     };
     let who = named(subject);
     match subject.role {
@@ -257,7 +292,7 @@ fn class(
     evidence: &str,
 ) -> Class {
     let rule = match row {
-        0 => "what is gone, or is abide itself, belongs to no session",
+        0 => "what cannot be looked at, or is abide itself, belongs to no session",
         1 => "whatever runs inside of a session is that session's, whatever its terminal",
         2 => "an agent that its vendor's own program runs is what that program is for",
         3 => "a terminal that no session owns is a person's, also where others have its keys",

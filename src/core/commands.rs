@@ -65,6 +65,14 @@ impl Fleet {
                 }
                 Err(problem) => Err(problem),
             },
+            Command::Who => {
+                self.who(ticket, peer);
+                Ok(())
+            }
+            Command::Hook { report } => {
+                self.hook(ticket, peer, *report);
+                Ok(())
+            }
             Command::Daemon => {
                 self.daemon(ticket);
                 Ok(())
@@ -124,6 +132,7 @@ impl Fleet {
         if plan.argv.is_empty() {
             return Err(Problem::new(ErrorKind::Usage, "there is no command to run", "put it after `--`"));
         }
+        let class = self.class_of(peer);
         let (name, name_source) = match &spec.name {
             Some(name) => (self.given_name(name, None)?, NameSource::User),
             None => (self.derived_name(&plan), NameSource::Auto),
@@ -160,6 +169,8 @@ impl Fleet {
             intent: plan.intent,
             origin: self.origin,
             spawned_by: SpawnedBy::from(peer),
+            parent: class.session,
+            dispatch: class.reasons,
             pinned: spec.pinned,
             desired: Desired::Running,
             generation: 1,

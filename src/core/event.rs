@@ -1,5 +1,7 @@
 //! Everything that can happen.
 
+use super::classify::Evidence;
+use super::hook::Report;
 use super::id::SessionId;
 use super::record::{Era, Exit, Host, Instance, Origin, Record, Restart, SpawnedBy};
 use super::text::Text;
@@ -29,6 +31,8 @@ pub struct Peer {
     pub cwd: Text,
     /// How this request is named in the journal.
     pub request: String,
+    /// For what depends on who asks (`run`, `who`, `hook`); none where it was not looked for.
+    pub evidence: Option<Box<Evidence>>,
 }
 
 /// Names one session: its id, a unique prefix of it, or its name.
@@ -107,6 +111,13 @@ pub enum Command {
         follow: bool,
         /// Only of this session.
         target: Option<Address>,
+    },
+    /// What the client is, by the kernel's evidence.
+    Who,
+    /// An agent's hook was called: what it says, and what it is.
+    Hook {
+        /// What it says.
+        report: Box<Report>,
     },
     /// About the supervisor itself.
     Daemon,

@@ -28,6 +28,7 @@ pub mod status;
 pub mod text;
 pub mod upgrade;
 mod watch;
+mod who;
 mod why;
 
 pub use requests::{STATES, shown_state};

@@ -255,6 +255,12 @@ pub struct Record {
     /// See [`SpawnedBy`].
     #[serde(default)]
     pub spawned_by: SpawnedBy,
+    /// The session that it was dispatched from inside of.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub parent: Option<SessionId>,
+    /// What the kernel said about who dispatched it, and what followed, as plain sentences.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub dispatch: Vec<String>,
     /// Exempt from idle eviction.
     #[serde(default)]
     pub pinned: bool,
@@ -350,6 +356,8 @@ impl Record {
             intent: self.intent.clone(),
             origin: self.origin,
             spawned_by: self.spawned_by.clone(),
+            parent: self.parent,
+            dispatch: Vec::new(),
             pinned: self.pinned,
             desired: self.desired,
             generation: self.generation,

@@ -26,6 +26,7 @@
 //! a live one, from [`super::status`].
 
 use super::event::{Now, Signals, Ticket};
+use super::hook::Report;
 use super::id::SessionId;
 use super::journal::By;
 use super::record::{Desired, Exit, Host, Record, State, Tempo};
@@ -165,6 +166,8 @@ pub struct Session {
     pub gap: (u64, Option<u64>),
     /// When it is started by itself, awake time.
     pub restart_at: Option<u64>,
+    /// What its agent's hooks told last, and when.
+    pub report: Option<(Report, Now)>,
     /// Nobody asked for the start that it is going through.
     pub by_itself: bool,
     /// It has come up when it is still there then, awake time.
@@ -198,6 +201,7 @@ impl Session {
             alert_at: None,
             gap: (0, None),
             restart_at: None,
+            report: None,
             by_itself: false,
             healthy_at: None,
             record,

@@ -102,7 +102,7 @@ impl Scene {
         self.tickets += 1;
         let ticket = Ticket(self.tickets);
         let request = format!("request {}", ticket.0);
-        let peer = Peer { pid: 123, label: "bash".into(), cwd: "/".into(), request };
+        let peer = Peer { pid: 123, label: "bash".into(), cwd: "/".into(), request, evidence: None };
         self.event(Event::Command { ticket, peer, command, draft });
         ticket
     }

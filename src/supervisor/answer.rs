@@ -20,7 +20,8 @@ pub(super) async fn sessions(socket: &Path, within: Duration) -> Result<Vec<Sess
     let asked = async {
         let mut stream = UnixStream::connect(socket).await.map_err(|e| format!("cannot connect: {e}"))?;
         let mut inbox = Inbox::default();
-        let hello = Hello { min: control::MIN, max: control::CURRENT, build: VERSION.to_owned() };
+        let hello =
+            Hello { min: control::MIN, max: control::CURRENT, build: VERSION.to_owned(), start: None };
         put(&mut stream, control::HELLO, &hello).await?;
         let welcome: Welcome = next(&mut stream, &mut inbox, control::WELCOME).await?;
         if welcome.pid != std::process::id() {

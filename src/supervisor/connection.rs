@@ -5,8 +5,9 @@ use super::outbox::{self, Outbox, WriteEnd};
 use super::prepare;
 use crate::VERSION;
 use crate::core::action::{ErrorKind, Reply};
-use crate::core::event::Peer;
+use crate::core::event::{Command, Peer};
 use crate::core::text::Text;
+use crate::evidence;
 use crate::sys::peer::Credentials;
 use crate::sys::process::{self, Process};
 use crate::wire::control::{self, Hello, Request, Welcome};
@@ -43,13 +44,13 @@ pub(super) async fn serve(
     client: Client,
     mut leaving: watch::Receiver<bool>,
 ) {
-    let peer = evidence(&peer);
+    let mut asker = Asker { brief: brief(&peer), credentials: peer, stated: None };
     let (mut read, write) = stream.into_split();
     let (outbox, mut drain) = outbox::channel();
     let end = tokio::select! {
         // An error means that there is no supervisor to serve for.
         _ = leaving.wait_for(|leaving| *leaving) => None,
-        end = requests(&mut read, &outbox, &peer, &client) => end,
+        end = requests(&mut read, &outbox, &mut asker, &client) => end,
         end = drain.run(write_half(&write)) => match end {
             WriteEnd::Overflow => Some("does not read its answers".to_owned()),
             WriteEnd::Broken | WriteEnd::Closed => None,
@@ -57,7 +58,7 @@ pub(super) async fn serve(
     };
     drain.rest(&write);
     if let Some(why) = end {
-        tracing::warn!(pid = peer.pid, "dropped a client that {why}");
+        tracing::warn!(pid = asker.brief.pid, "dropped a client that {why}");
     }
     client.left();
 }
@@ -98,9 +99,43 @@ impl tokio::io::AsyncWrite for Shared<'_> {
     }
 }
 
+/// Who is at the other end.
+struct Asker {
+    credentials: Credentials,
+    /// The start time that it stated.
+    stated: Option<u64>,
+    /// What is kept of it for all of its requests.
+    brief: Peer,
+}
+
+impl Asker {
+    /// For this request. Who asks is looked at in the moment in which that matters: an agent may have been registered
+    /// since, and a process that is gone by now asks for nothing.
+    fn peer(&self, command: &Command, client: &Client) -> Peer {
+        let evidence = match command {
+            Command::Run(_) | Command::Who | Command::Hook { .. } => {
+                Some(Box::new(evidence::of_peer(&self.credentials, self.stated, &client.prepare.look())))
+            }
+            Command::List { .. }
+            | Command::Show { .. }
+            | Command::Stop { .. }
+            | Command::Respawn { .. }
+            | Command::Rm { .. }
+            | Command::Pin { .. }
+            | Command::Rename { .. }
+            | Command::Why { .. }
+            | Command::Wait { .. }
+            | Command::Events { .. }
+            | Command::Daemon
+            | Command::Quit => None,
+        };
+        Peer { evidence, ..self.brief.clone() }
+    }
+}
+
 /// What the kernel says about a peer. What was read is thrown away if the process is gone by then, since its id may be
 /// another's.
-fn evidence(peer: &Credentials) -> Peer {
+fn brief(peer: &Credentials) -> Peer {
     let parent = Process::of(peer.pid).and_then(|p| Process::of(p.parent));
     let cwd = process::cwd(peer.pid);
     if !peer.still_alive() {
@@ -115,12 +150,20 @@ fn evidence(peer: &Credentials) -> Peer {
 }
 
 /// Reads requests until the client leaves (none) or has to be dropped (why).
-async fn requests(read: &mut OwnedReadHalf, outbox: &Outbox, peer: &Peer, client: &Client) -> Option<String> {
+async fn requests(
+    read: &mut OwnedReadHalf,
+    outbox: &Outbox,
+    asker: &mut Asker,
+    client: &Client,
+) -> Option<String> {
     let mut inbox = Inbox::default();
     let hello = tokio::time::timeout(HELLO_WITHIN, next(read, &mut inbox)).await;
     match hello {
         Ok(Ok(Some((control::HELLO, payload)))) => match welcome(&payload) {
-            Ok(frame) => _ = outbox.push(frame),
+            Ok((frame, stated)) => {
+                asker.stated = stated;
+                _ = outbox.push(frame);
+            }
             Err(refusal) => {
                 _ = outbox.push(answer(0, true, &refusal));
                 return Some("speaks no common version".into());
@@ -147,7 +190,7 @@ async fn requests(read: &mut OwnedReadHalf, outbox: &Outbox, peer: &Peer, client
         }
         match serde_json::from_slice::<Request>(&payload) {
             Ok(request) => {
-                if let Some(refusal) = ask(request, outbox, peer, client).await {
+                if let Some(refusal) = ask(request, outbox, asker, client).await {
                     return Some(refusal);
                 }
             }
@@ -162,8 +205,9 @@ async fn requests(read: &mut OwnedReadHalf, outbox: &Outbox, peer: &Peer, client
 }
 
 /// Hands a request to the engine. Some where it is gone.
-async fn ask(request: Request, outbox: &Outbox, peer: &Peer, client: &Client) -> Option<String> {
+async fn ask(request: Request, outbox: &Outbox, asker: &Asker, client: &Client) -> Option<String> {
     let Request { tag, command, context } = request;
+    let peer = asker.peer(&command, client);
     match prepare::prepare(command, &client.prepare).await {
         Ok(prepared) => {
             let asked = Asked {
@@ -171,7 +215,7 @@ async fn ask(request: Request, outbox: &Outbox, peer: &Peer, client: &Client) ->
                 connection: client.connection,
                 tag,
                 outbox: outbox.clone(),
-                peer: peer.clone(),
+                peer,
                 prepared,
                 context,
             };
@@ -201,8 +245,8 @@ async fn next(read: &mut OwnedReadHalf, inbox: &mut Inbox) -> Result<Option<(u8,
     }
 }
 
-/// The handshake's answer, or why there is no common version.
-fn welcome(hello: &[u8]) -> Result<Vec<u8>, Box<Reply>> {
+/// The handshake's answer, and the start time that the client states; or why there is no common version.
+fn welcome(hello: &[u8]) -> Result<(Vec<u8>, Option<u64>), Box<Reply>> {
     let hello: Hello = serde_json::from_slice(hello)
         .map_err(|e| error(ErrorKind::Usage, &format!("the hello is not understood: {e}"), ""))?;
     let version = hello.max.min(control::CURRENT);
@@ -220,7 +264,7 @@ fn welcome(hello: &[u8]) -> Result<Vec<u8>, Box<Reply>> {
         return Err(error(ErrorKind::Failed, &text, hint));
     }
     let welcome = Welcome { version, build: VERSION.to_owned(), pid: std::process::id() };
-    Ok(json(control::WELCOME, &welcome))
+    Ok((json(control::WELCOME, &welcome), hello.start))
 }
 
 fn clip(text: &str) -> String {

@@ -41,6 +41,7 @@ use crate::core::event::Event;
 use crate::core::fleet::{self, Fleet};
 use crate::core::id::SessionId;
 use crate::core::record::Origin;
+use crate::evidence::Mark;
 use crate::paths::Paths;
 use crate::roster::{self, Store};
 use crate::service::notify::{self, Readiness};
@@ -329,6 +330,8 @@ async fn run(
         recent,
     };
     let prepare = Arc::new(prepare::Prepare {
+        tag: paths.tag(),
+        marks: Mark::all(&paths),
         paths: paths.clone(),
         store: store.clone(),
         agent: settings.agent.clone(),

@@ -7,6 +7,7 @@ use crate::core::action::{ErrorKind, Reply};
 use crate::core::event::{Command, Plan, RunSpec};
 use crate::core::id::SessionId;
 use crate::core::text::Text;
+use crate::evidence::{Look, Mark};
 use crate::paths::Paths;
 use crate::roster::Store;
 use std::io;
@@ -18,6 +19,10 @@ pub(super) struct Prepare {
     pub(super) store: Store,
     /// Profile of a prompt that names none.
     pub(super) agent: String,
+    /// Programs by which vendors of agents run sessions.
+    pub(super) marks: Vec<Mark>,
+    /// See [`Paths::tag`].
+    pub(super) tag: Option<String>,
 }
 
 /// A command, ready for the core.
@@ -43,6 +48,16 @@ pub(super) async fn prepare(
 }
 
 impl Prepare {
+    /// What to look for in who asks.
+    pub(super) fn look(&self) -> Look<'_> {
+        Look {
+            tag: self.tag.as_deref(),
+            marks: &self.marks,
+            supervisor: std::process::id(),
+            agent_at: &|_, _| None,
+        }
+    }
+
     fn run(&self, mut spec: RunSpec) -> Result<Prepared, Box<Reply>> {
         let system = |what: &str| {
             let what = what.to_owned();

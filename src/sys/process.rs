@@ -68,6 +68,30 @@ pub fn arguments(pid: u32) -> io::Result<Vec<Vec<u8>>> {
     platform::arguments(pid)
 }
 
+/// Effective user id of a process.
+///
+/// # Errors
+/// As [`Process::of`].
+pub fn user(pid: u32) -> io::Result<u32> {
+    platform::user(pid)
+}
+
+/// Paths of the control groups of a process, those first by which a service manager keeps processes apart.
+///
+/// # Errors
+/// As [`Process::of`]; `Unsupported` where the platform has none.
+pub fn control_groups(pid: u32) -> io::Result<Vec<String>> {
+    platform::control_groups(pid)
+}
+
+/// Whether a process has a terminal open, of which it is not the other end.
+///
+/// # Errors
+/// As [`Process::of`]; `Unsupported` where the platform does not tell.
+pub fn has_terminal_open(pid: u32) -> io::Result<bool> {
+    platform::has_terminal_open(pid)
+}
+
 /// Whether that very process still runs (a zombie does not).
 pub fn is_running(pid: u32, start: u64) -> bool {
     Process::of(pid).is_ok_and(|p| p.start == start && !p.zombie)
@@ -104,6 +128,15 @@ mod tests {
         assert_eq!(arguments(std::process::id()).expect("arguments"), own);
         assert!(is_running(std::process::id(), me.start));
         assert!(!is_running(std::process::id(), me.start + 1));
+    }
+
+    #[test]
+    fn users_and_terminals_are_told() {
+        let own = std::process::id();
+        assert_eq!(user(own).expect("user"), nix::unistd::geteuid().as_raw());
+        assert!(user(u32::MAX).is_err());
+        // Whether there is one depends on who runs the tests; that it can be told does not.
+        assert!(has_terminal_open(own).is_ok() || cfg!(not(target_os = "linux")));
     }
 
     #[test]

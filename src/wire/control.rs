@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 /// Lowest version that this build speaks.
 pub const MIN: u16 = 1;
 /// Highest version that this build speaks.
-pub const CURRENT: u16 = 1;
+pub const CURRENT: u16 = 2;
 
 /// Type byte of [`Hello`].
 pub const HELLO: u8 = 1;
@@ -36,6 +36,10 @@ pub struct Hello {
     pub max: u16,
     /// Version of its program.
     pub build: String,
+    /// Start time of its process: by it the supervisor knows that process again where the kernel gives no handle on it
+    /// (Linux before 6.5). Not stated before version 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<u64>,
 }
 
 /// First frame of the supervisor.
@@ -47,6 +51,26 @@ pub struct Welcome {
     pub build: String,
     /// Its process id.
     pub pid: u32,
+}
+
+/// The version in which a request came.
+pub fn since(command: &Command) -> u16 {
+    match command {
+        Command::Run(_)
+        | Command::List { .. }
+        | Command::Show { .. }
+        | Command::Stop { .. }
+        | Command::Respawn { .. }
+        | Command::Rm { .. }
+        | Command::Pin { .. }
+        | Command::Rename { .. }
+        | Command::Why { .. }
+        | Command::Wait { .. }
+        | Command::Events { .. }
+        | Command::Daemon
+        | Command::Quit => 1,
+        Command::Who | Command::Hook { .. } => 2,
+    }
 }
 
 /// A request.

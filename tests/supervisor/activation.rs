@@ -130,7 +130,8 @@ fn whoever_connects_while_it_leaves_is_answered() {
                         continue;
                     };
                     // The connection was made: from here on there must be an answer.
-                    let hello = abide::wire::control::Hello { min: 1, max: 1, build: "test".into() };
+                    let hello =
+                        abide::wire::control::Hello { min: 1, max: 1, build: "test".into(), start: None };
                     client.put(abide::wire::control::HELLO, &hello).expect("accepted");
                     let (_, payload) = client.next().expect("answered");
                     let welcome: abide::wire::control::Welcome =

@@ -37,7 +37,12 @@ fn without_a_common_version_both_are_named() {
     let home = Home::new();
     let _daemon = Daemon::start(&home);
     let mut client = Client::dial(&home).expect("connected");
-    let hello = Hello { min: control::CURRENT + 1, max: control::CURRENT + 3, build: "9.9\u{1b}[2J".into() };
+    let hello = Hello {
+        min: control::CURRENT + 1,
+        max: control::CURRENT + 3,
+        build: "9.9\u{1b}[2J".into(),
+        start: None,
+    };
     client.put(control::HELLO, &hello).expect("sent");
     let (kind, message) = refusal(&mut client);
     assert_eq!(kind, ErrorKind::Failed);
@@ -48,7 +53,9 @@ fn without_a_common_version_both_are_named() {
     assert!(is_closed(&mut client));
     // A later client that still speaks ours is served in ours.
     let mut later = Client::dial(&home).expect("connected");
-    later.put(control::HELLO, &Hello { min: control::MIN, max: 99, build: "later".into() }).expect("sent");
+    later
+        .put(control::HELLO, &Hello { min: control::MIN, max: 99, build: "later".into(), start: None })
+        .expect("sent");
     let (kind, payload) = later.next().expect("a welcome");
     assert_eq!(kind, control::WELCOME);
     let welcome: control::Welcome = serde_json::from_slice(&payload).expect("a welcome");
@@ -108,7 +115,7 @@ fn another_user_is_refused() {
             become_another_user();
             let mut client = Client::dial(&home).expect("connected");
             // The refusal may come before or after what we say.
-            _ = client.put(control::HELLO, &Hello { min: 1, max: 1, build: "other".into() });
+            _ = client.put(control::HELLO, &Hello { min: 1, max: 1, build: "other".into(), start: None });
             let mut said = Vec::new();
             // A reset says the same as an end.
             _ = client.stream.read_to_end(&mut said);

@@ -77,8 +77,10 @@ impl Client {
     /// As [`Client::connect`].
     pub(super) fn try_connect(home: &Home) -> io::Result<(Self, Welcome)> {
         let mut client = Self::dial(home)?;
-        client
-            .put(control::HELLO, &Hello { min: control::MIN, max: control::CURRENT, build: "test".into() })?;
+        client.put(
+            control::HELLO,
+            &Hello { min: control::MIN, max: control::CURRENT, build: "test".into(), start: None },
+        )?;
         let (kind, payload) = client.next()?;
         assert_eq!(kind, control::WELCOME, "{}", String::from_utf8_lossy(&payload));
         let welcome = serde_json::from_slice(&payload)?;

@@ -63,6 +63,8 @@ pub(super) fn run(cx: &mut Cx, args: &Args) -> Result<(), CliError> {
                 | Reply::List { .. }
                 | Reply::Session { .. }
                 | Reply::Why { .. }
+                | Reply::Who { .. }
+                | Reply::Hooked { .. }
                 | Reply::Daemon { .. }
                 | Reply::Error { .. } => {}
             }

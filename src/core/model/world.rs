@@ -740,6 +740,8 @@ fn asked_of(command: &Command) -> Vec<SessionId> {
         | Command::Why { .. }
         | Command::Wait { .. }
         | Command::Events { .. }
+        | Command::Who
+        | Command::Hook { .. }
         | Command::Daemon
         | Command::Quit => Vec::new(),
     }

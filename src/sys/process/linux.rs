@@ -4,7 +4,8 @@ use super::{Process, Signal};
 use nix::errno::Errno;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 pub(super) fn process(pid: u32) -> io::Result<Process> {
     let stat = std::fs::read(format!("/proc/{pid}/stat")).map_err(|e| {
@@ -12,6 +13,55 @@ pub(super) fn process(pid: u32) -> io::Result<Process> {
         if e.raw_os_error() == Some(libc::ESRCH) { io::ErrorKind::NotFound.into() } else { e }
     })?;
     parse(&stat).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "/proc/PID/stat has another form"))
+}
+
+pub(super) fn user(pid: u32) -> io::Result<u32> {
+    let owner = std::fs::metadata(format!("/proc/{pid}"))?.uid();
+    if owner != 0 {
+        return Ok(owner);
+    }
+    // The folder of a process that must not be looked into is root's, whoever runs it.
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let ids = status.lines().find_map(|line| line.strip_prefix("Uid:"));
+    ids.and_then(|ids| ids.split_ascii_whitespace().nth(1)?.parse().ok())
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "/proc/PID/status has another form"))
+}
+
+pub(super) fn control_groups(pid: u32) -> io::Result<Vec<String>> {
+    let text = std::fs::read(format!("/proc/{pid}/cgroup"))?;
+    Ok(groups(&String::from_utf8_lossy(&text)))
+}
+
+/// The hierarchy of version 2, and the one of version 1 that counts nothing and only keeps processes apart.
+fn groups(text: &str) -> Vec<String> {
+    let of = |name: &str| {
+        let named = move |line: &str| {
+            let (hierarchy, path) = line.split_once(':')?.1.split_once(':')?;
+            (hierarchy == name).then(|| path.to_owned())
+        };
+        text.lines().find_map(named)
+    };
+    of("").into_iter().chain(of("name=systemd")).collect()
+}
+
+pub(super) fn has_terminal_open(pid: u32) -> io::Result<bool> {
+    for entry in std::fs::read_dir(format!("/proc/{pid}/fd"))? {
+        // One that was closed in between is none.
+        let Ok(target) = std::fs::read_link(entry?.path()) else { continue };
+        if is_terminal(&target) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// `/dev/pts/3`, `/dev/tty1`, `/dev/ttyS0`; not `/dev/ptmx`, the end at which a terminal is made, and not `/dev/tty`.
+fn is_terminal(path: &Path) -> bool {
+    let Some(name) = path.to_str().and_then(|path| path.strip_prefix("/dev/")) else { return false };
+    match name.strip_prefix("pts/") {
+        Some(number) => number.parse::<u32>().is_ok(),
+        None => name.strip_prefix("tty").is_some_and(|rest| !rest.is_empty()),
+    }
 }
 
 pub(super) fn cwd(pid: u32) -> io::Result<PathBuf> {
@@ -99,6 +149,23 @@ mod tests {
         let p = parse(line).expect("valid");
         assert_eq!((p.name.as_str(), p.zombie, p.parent), ("a) R 1 (b?", false, 7));
         assert_eq!((p.group, p.session, p.terminal, p.foreground, p.start), (42, 40, 34817, 42, 99887));
+    }
+
+    #[test]
+    fn the_groups_that_a_manager_keeps_come_first_whatever_else_there_is() {
+        let hybrid = "3:memory:/m\n1:name=systemd:/a.service\n0::/b.service/x:y\n";
+        assert_eq!(groups(hybrid), ["/b.service/x:y", "/a.service"]);
+        assert_eq!(groups("2:name=systemd:/a\n"), ["/a"]);
+        assert!(groups("").is_empty() && groups("no colons\n1:2\n").is_empty());
+    }
+
+    #[test]
+    fn the_end_at_which_a_terminal_is_made_is_none() {
+        let is = |path: &str| is_terminal(Path::new(path));
+        assert!(is("/dev/pts/0") && is("/dev/tty1") && is("/dev/ttyS0"));
+        for other in ["/dev/ptmx", "/dev/pts/ptmx", "/dev/tty", "/dev/null", "socket:[1]", "/x/dev/pts/1"] {
+            assert!(!is(other), "{other}");
+        }
     }
 
     #[test]

@@ -43,6 +43,20 @@ pub(super) fn process(pid: u32) -> io::Result<Process> {
     })
 }
 
+pub(super) fn user(pid: u32) -> io::Result<u32> {
+    // SAFETY: PROC_PIDTBSDINFO writes a proc_bsdinfo, which is plain integers and byte arrays.
+    let p: libc::proc_bsdinfo = unsafe { info(pid, libc::PROC_PIDTBSDINFO) }?;
+    Ok(p.pbi_uid)
+}
+
+pub(super) fn control_groups(_pid: u32) -> io::Result<Vec<String>> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+pub(super) fn has_terminal_open(_pid: u32) -> io::Result<bool> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 pub(super) fn cwd(pid: u32) -> io::Result<PathBuf> {
     // SAFETY: PROC_PIDVNODEPATHINFO writes a proc_vnodepathinfo, which is plain integers and byte arrays.
     let paths: libc::proc_vnodepathinfo = unsafe { info(pid, libc::PROC_PIDVNODEPATHINFO) }?;
