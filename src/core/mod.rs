@@ -13,6 +13,7 @@ pub mod environment;
 pub mod era;
 pub mod event;
 pub mod fleet;
+pub mod guard;
 pub mod hook;
 pub mod id;
 mod journal;

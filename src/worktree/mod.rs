@@ -4,4 +4,4 @@
 //! worktree it has. git2 reads and reasons; the git program does what it does better, see [`git`].
 
 pub mod git;
-pub mod repository;
+pub mod inspect;
