@@ -5,7 +5,9 @@
 //! | `agent` | name | `claude` | profile of `abide run "prompt"` |
 //! | `anchor` | `true`, `false` | `false` | where you do not linger, keep the login open while sessions run |
 //! | `detach_key` | one or two keys, `ctrl-\ d` | `ctrl-\ d` | ends an attachment, never the session |
+//! | `guard` | `hooks`, `kernel`, `off` | `hooks` | what keeps background sessions from writing into a shared checkout |
 //! | `idle_exit` | duration | `30s` | how long the supervisor stays with nothing to do |
+//! | `isolation` | `worktree`, `none` | `worktree` | `none` lets them; also per repository, see [`repository`] |
 //! | `restart` | `never`, `manual`, `auto` | `manual` | what becomes of an agent's session that a reboot or a logout ended |
 //! | `restart_within` | duration | `24h` | `auto` leaves alone what was last seen alive longer ago |
 //! | `stop_grace` | duration | `5s` | from the polite signals to SIGKILL |
@@ -17,6 +19,9 @@
 //! reported and the default stands, and a key that this build does not know is reported and left alone, since a later
 //! build may have written it.
 
+pub mod repository;
+
+use crate::core::guard::{Isolation, Layers};
 use crate::core::record::Restart;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -30,8 +35,14 @@ pub struct Settings {
     pub anchor: bool,
     /// Detaches a terminal.
     pub detach_key: DetachKey,
+    /// What keeps background sessions from writing into a shared checkout.
+    pub guard: Layers,
     /// Milliseconds without sessions and clients after which the supervisor leaves.
     pub idle_exit_ms: u64,
+    /// Where nothing else is said for a repository.
+    pub isolation: Isolation,
+    /// What is said for repositories: a folder, as written, and the value for what is in it.
+    pub repositories: Vec<(String, Isolation)>,
     /// What becomes of an agent's session that the machine or the service manager took along.
     pub restart: Restart,
     /// Milliseconds: what was last seen alive longer ago is not restarted by itself.
@@ -53,7 +64,10 @@ impl Default for Settings {
             agent: "claude".into(),
             anchor: false,
             detach_key: DetachKey::default(),
+            guard: Layers::default(),
             idle_exit_ms: 30_000,
+            isolation: Isolation::default(),
+            repositories: Vec::new(),
             restart: Restart::Manual,
             restart_within_ms: 86_400_000,
             stop_grace_ms: 5_000,
@@ -95,6 +109,10 @@ impl Settings {
         let mut problems = Vec::new();
         for (key, value) in table.get_ref() {
             let name: &str = key.get_ref();
+            if name == "repository" {
+                settings.repositories = repository::table(text, value, &mut problems);
+                continue;
+            }
             let outcome = settings.set(name, value);
             let problem = match outcome {
                 Ok(true) => continue,
@@ -128,7 +146,12 @@ impl Settings {
                 let keys = value.as_str().and_then(DetachKey::parse);
                 self.detach_key = keys.ok_or("one or two keys, like \"ctrl-\\\\ d\" or \"ctrl-]\"")?;
             }
+            "guard" => {
+                let layers = value.as_str().and_then(parse_layers);
+                self.guard = layers.ok_or("\"hooks\", \"kernel\" or \"off\"")?;
+            }
             "idle_exit" => self.idle_exit_ms = duration(value)?,
+            "isolation" => self.isolation = repository::isolation(value)?,
             "restart" => {
                 let policy = value.as_str().and_then(parse_restart);
                 self.restart = policy.ok_or("\"never\", \"manual\" or \"auto\"")?;
@@ -161,6 +184,16 @@ fn parse_restart(text: &str) -> Option<Restart> {
         "never" => Some(Restart::Never),
         "manual" => Some(Restart::Manual),
         "auto" => Some(Restart::Auto),
+        _ => None,
+    }
+}
+
+/// `hooks`, `kernel`, `off`.
+fn parse_layers(text: &str) -> Option<Layers> {
+    match text {
+        "hooks" => Some(Layers::Hooks),
+        "kernel" => Some(Layers::Kernel),
+        "off" => Some(Layers::Off),
         _ => None,
     }
 }
@@ -315,14 +348,18 @@ mod tests {
 
     #[test]
     fn every_key_is_read() {
-        let text = "agent = 'codex'\nanchor = true\ndetach_key = 'ctrl-]'\nidle_exit = '2m'\nrestart = 'auto'\n\
-                    restart_within = '2d'\nstop_grace = '250ms'\n\
-                    scrollback = 500\nlog_keep = '1GiB'\n";
+        let text = "agent = 'codex'\nanchor = true\ndetach_key = 'ctrl-]'\nguard = 'kernel'\n\
+                    idle_exit = '2m'\nisolation = 'none'\nrestart = 'auto'\nrestart_within = '2d'\nstop_grace = '250ms'\n\
+                    scrollback = 500\nlog_keep = '1GiB'\n\
+                    [repository.'~/p']\nisolation = 'worktree'\n";
         let expected = Settings {
             agent: "codex".into(),
             anchor: true,
             detach_key: DetachKey { first: Key { ctrl: true, char: ']' }, second: None },
+            guard: Layers::Kernel,
             idle_exit_ms: 120_000,
+            isolation: Isolation::None,
+            repositories: vec![("~/p".into(), Isolation::Worktree)],
             restart: Restart::Auto,
             restart_within_ms: 172_800_000,
             stop_grace_ms: 250,

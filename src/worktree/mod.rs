@@ -5,3 +5,5 @@
 
 pub mod git;
 pub mod inspect;
+pub mod policy;
+pub mod repository;
