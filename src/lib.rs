@@ -14,11 +14,12 @@
 //! | [`service`] | the service managers: unit files, placing hosts | yes | no | no | `sys`, `paths`, `wire` |
 //! | [`roster`] | records on disk | yes | no | no | `core`, `sys`, `paths` |
 //! | [`worktree`] | checkouts of a session's own: git, and the files | yes | yes | no | `core`, `sys`, `paths`, `config` |
+//! | [`registry`] | live sessions on disk, the user's own included | yes | yes | no | `core`, `sys`, `paths` |
 //! | [`agents`] | profiles of agent CLIs, as data | no | no | no | `core`, `config` |
-//! | [`evidence`] | what the kernel says of a peer, for `core` to judge | yes | no | no | `agents`, `core`, `paths`, `sys` |
-//! | [`supervisor`] | the shell around `core`: sockets in, actions out | yes | yes | no | `agents`, `config`, `core`, `evidence`, `paths`, `roster`, `service`, `sys`, `wire` |
+//! | [`evidence`] | what the kernel says of a peer, for `core` to judge | yes | no | no | `agents`, `core`, `paths`, `registry`, `sys` |
+//! | [`supervisor`] | the shell around `core`: sockets in, actions out | yes | yes | no | `agents`, `config`, `core`, `evidence`, `paths`, `registry`, `roster`, `service`, `sys`, `wire` |
 //! | [`client`] | reaching the supervisor and the hosts | yes | yes | no | `wire`, `sys`, `service`, `paths`, `config`, `core` |
-//! | [`cli`] | commands, tables, help | yes | yes | no | `agents`, `client`, `config`, `core`, `evidence`, `paths`, `roster`, `service`, `sys`, `wire` |
+//! | [`cli`] | commands, tables, help | yes | yes | no | `agents`, `client`, `config`, `core`, `evidence`, `paths`, `registry`, `roster`, `service`, `sys`, `wire` |
 //!
 //! `tests/tidy.rs` checks this table against the code.
 #![deny(unsafe_code, clippy::disallowed_methods)]
@@ -48,6 +49,9 @@ pub mod worktree;
 
 #[allow(clippy::disallowed_methods, reason = "other processes are read from the system's files")]
 pub mod evidence;
+
+#[allow(clippy::disallowed_methods, reason = "files of live sessions, which hooks write too")]
+pub mod registry;
 
 #[allow(clippy::disallowed_methods, reason = "the imperative shell")]
 pub mod supervisor;

@@ -284,6 +284,10 @@ impl Paths {
     pub fn job(&self, id: &str) -> PathBuf {
         self.jobs().join(id)
     }
+    /// Folder of the registry of live sessions.
+    pub fn sessions(&self) -> PathBuf {
+        self.state.join("sessions")
+    }
     /// The roster.
     pub fn roster(&self) -> PathBuf {
         self.state.join("roster.json")

@@ -21,6 +21,7 @@ mod lifetime;
 pub mod naming;
 mod outcomes;
 pub mod record;
+pub mod registry;
 mod requests;
 pub mod restart;
 pub mod session;

@@ -6,6 +6,7 @@
 
 use crate::paths::Paths;
 use crate::sys::dirs::Lock;
+use crate::sys::locks::lacks_locks;
 use std::io::{self, Read, Seek, Write};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -77,12 +78,6 @@ pub fn holder(paths: &Paths) -> String {
 /// The lock of the supervisor that writes the records, whatever its runtime folder.
 pub fn lock_of(paths: &Paths) -> PathBuf {
     paths.state.join("abided.lock")
-}
-
-fn lacks_locks(error: &io::Error) -> bool {
-    use nix::libc::{ENOLCK, ENOSYS, ENOTSUP, EOPNOTSUPP};
-    // Some of these are one number on some platforms.
-    error.raw_os_error().is_some_and(|code| [ENOLCK, ENOSYS, ENOTSUP, EOPNOTSUPP].contains(&code))
 }
 
 #[cfg(test)]

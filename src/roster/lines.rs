@@ -1,8 +1,9 @@
 //! Files of one JSON object a line, appended to, bounded by one rotation, and read at their end. A torn line (a crash,
 //! a full disk) costs itself and nothing else: what follows begins on a new line, and what cannot be read is skipped.
 
-use super::file::{RosterError, at, read_ours};
+use super::file::{RosterError, at};
 use crate::core::action::Entry;
+use crate::sys::files::read_ours;
 use nix::fcntl::OFlag;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};

@@ -1,10 +1,11 @@
 //! Reading everything at the supervisor's start: what two copies agree on, what only one has, and what nobody can read.
 
-use super::file::{LARGEST_RECORD, read_ours, set_aside};
+use super::file::{LARGEST_RECORD, set_aside};
 use super::store::Store;
 use super::{remove, v1};
 use crate::core::id::SessionId;
 use crate::core::record::Record;
+use crate::sys::files::read_ours;
 use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::fs::MetadataExt;

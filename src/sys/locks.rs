@@ -1,12 +1,20 @@
 //! Whether a file is locked and whether a socket listens, found out without touching either: trying would disturb
 //! whoever is just about to take the lock, and connecting would start a service.
 
+use std::io;
 use std::path::Path;
 
 #[cfg(target_os = "linux")]
 pub use linux::{is_held, is_listening};
 #[cfg(not(target_os = "linux"))]
 pub use other::{is_held, is_listening};
+
+/// Whether an attempt to lock failed since the file system has no locks.
+pub fn lacks_locks(error: &io::Error) -> bool {
+    use libc::{ENOLCK, ENOSYS, ENOTSUP, EOPNOTSUPP};
+    // Some of these are one number on some platforms.
+    error.raw_os_error().is_some_and(|code| [ENOLCK, ENOSYS, ENOTSUP, EOPNOTSUPP].contains(&code))
+}
 
 #[cfg(target_os = "linux")]
 mod linux {
