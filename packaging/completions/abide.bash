@@ -982,7 +982,7 @@ _abide() {
             return 0
             ;;
         abide__subcmd__respawn)
-            opts="-h --all --json --help"
+            opts="-h --all --when-idle --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -123,7 +123,9 @@ impl Cx {
                     let id = id.to_string();
                     let record = self.record(&id);
                     let name = record.as_ref().map(|r| r.name.clone()).unwrap_or_default();
-                    let view = record.map(|record| Box::new(View { record, signals: None, attended: false }));
+                    let view = record.map(|record| {
+                        Box::new(View { record, signals: None, attended: false, outdated: false })
+                    });
                     Ok(Target { id, name, view })
                 }
                 Ok(_) | Err(_) => Err(e.into()),
@@ -205,6 +207,7 @@ pub(crate) fn one(reply: Reply) -> Result<Box<View>, CliError> {
         }
         other @ (Reply::Done { .. }
         | Reply::List { .. }
+        | Reply::Rolled { .. }
         | Reply::Event { .. }
         | Reply::Who { .. }
         | Reply::Hooked { .. }
@@ -221,7 +224,8 @@ pub(crate) fn several(reply: Reply) -> Result<Vec<View>, CliError> {
     match reply {
         Reply::Done { sessions } | Reply::List { sessions } => Ok(sessions),
         Reply::Session { session } | Reply::Why { session, .. } => Ok(vec![*session]),
-        other @ (Reply::Event { .. }
+        other @ (Reply::Rolled { .. }
+        | Reply::Event { .. }
         | Reply::Who { .. }
         | Reply::Hooked { .. }
         | Reply::Daemon { .. }

@@ -259,6 +259,8 @@ pub(crate) struct Details<'a> {
     /// Somebody who may type is attached.
     attended: bool,
     pinned: bool,
+    /// Its agent's program was replaced since it was started.
+    outdated: bool,
     /// `never manual auto`.
     restart: Restart,
     /// When it is restarted by itself.
@@ -338,6 +340,7 @@ impl<'a> From<&'a View> for Listed<'a> {
                 name_source: r.name_source,
                 attended: view.attended,
                 pinned: r.pinned,
+                outdated: view.outdated,
                 restart: r.restart,
                 restart_at: (r.due_ms > 0).then_some(r.due_ms),
                 origin: r.origin,

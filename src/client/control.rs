@@ -160,6 +160,7 @@ impl Control {
                     | Reply::List { .. }
                     | Reply::Session { .. }
                     | Reply::Why { .. }
+                    | Reply::Rolled { .. }
                     | Reply::Event { .. }
                     | Reply::Who { .. }
                     | Reply::Hooked { .. }
@@ -188,11 +189,12 @@ impl Control {
         self.tag += 1;
         // What may take as long as it takes is waited for without a limit.
         let patience = match &command {
-            Command::Wait { .. } | Command::Events { .. } => None,
+            Command::Wait { .. } | Command::Events { .. } | Command::Roll { when_idle: false } => None,
             Command::Run(_)
             | Command::List { .. }
             | Command::Show { .. }
             | Command::Stop { .. }
+            | Command::Roll { when_idle: true }
             | Command::Respawn { .. }
             | Command::Rm { .. }
             | Command::Pin { .. }
@@ -252,6 +254,7 @@ impl Control {
                 Reply::Done { .. }
                 | Reply::Session { .. }
                 | Reply::Why { .. }
+                | Reply::Rolled { .. }
                 | Reply::Event { .. }
                 | Reply::Who { .. }
                 | Reply::Hooked { .. }
@@ -351,6 +354,7 @@ pub fn accepted(reply: Reply) -> Result<Reply, ControlError> {
         | Reply::List { .. }
         | Reply::Session { .. }
         | Reply::Why { .. }
+        | Reply::Rolled { .. }
         | Reply::Event { .. }
         | Reply::Who { .. }
         | Reply::Hooked { .. }

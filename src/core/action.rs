@@ -6,6 +6,7 @@ use super::id::SessionId;
 use super::record::{Record, State};
 use super::text::Text;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +63,9 @@ pub enum Action {
     Journal(Entry),
     /// Have a supervisor started at the next boot or login, or no longer.
     ComeBack(bool),
+    /// Watch the programs at these paths, and no others: what lies there is told by `Program`, at once and after each
+    /// change.
+    WatchPrograms(BTreeSet<Text>),
     /// The line that the service manager shows.
     StatusLine(String),
     /// Leave; unless asked to, not where a client connected in the meantime.
@@ -85,7 +89,7 @@ pub struct Entry {
     #[serde(default)]
     pub name: String,
     /// `created started state stopped exited removed renamed pinned unpinned adopted lost attached detached alert
-    /// log-gap save-failed restart-due restart-refused environment` and `supervisor-…`.
+    /// log-gap save-failed restart-due restart-refused roll-refused environment program-replaced` and `supervisor-…`.
     pub event: String,
     /// State after it.
     pub state: Option<State>,
@@ -110,6 +114,9 @@ pub struct View {
     pub signals: Option<Signals>,
     /// Somebody is attached who may type.
     pub attended: bool,
+    /// It runs a program of its agent's that was replaced since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub outdated: bool,
 }
 
 /// Answers of the supervisor.
@@ -131,6 +138,13 @@ pub enum Reply {
     Session {
         /// It.
         session: Box<View>,
+    },
+    /// Sessions that were rolled, or will be when their turn is over.
+    Rolled {
+        /// These.
+        sessions: Vec<View>,
+        /// Those that were not, and why: a sentence each.
+        left: Vec<String>,
     },
     /// An explanation.
     Why {
@@ -178,6 +192,12 @@ pub enum Reply {
         sessions: usize,
         /// What keeps it here, or when it leaves; for people.
         holding: String,
+        /// Sessions that run a program of their agent's that was replaced since.
+        #[serde(default)]
+        outdated: usize,
+        /// Of these, those that are started anew as soon as their turn is over.
+        #[serde(default)]
+        rolling: usize,
         /// How far the exchange of its program is; none from one that knows no such thing.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         upgrade: Option<super::upgrade::Status>,

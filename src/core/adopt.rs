@@ -31,6 +31,7 @@ use super::record::{
     Desired, Exit, Host, Kind, NameSource, Origin, Record, Restart, SpawnedBy, State, Template, Tempo, Times,
     VERSION,
 };
+use super::roll::{Program, Roll};
 use super::session::{ELSEWHERE, HOST_LOST, NEVER_STARTED, Phase, Session};
 use super::text::Text;
 
@@ -223,6 +224,7 @@ impl Fleet {
         let known = s.record.host.as_ref() == Some(&host) && s.record.era == here.era;
         if known {
             s.watch_health(now);
+            s.rolling.up_since = now.awake_ms;
         } else {
             let state = s.record.state;
             s.link(now, host);
@@ -285,6 +287,8 @@ impl Fleet {
             found_in: Text::default(),
             attempts: 0,
             due_ms: 0,
+            program: Program::default(),
+            roll: Roll::No,
             waiting_for: None,
             detail: String::new(),
             times: Times { created_ms: host.started_ms, ..Times::default() },

@@ -13,6 +13,7 @@ use super::record::{
 };
 use super::requests::{Goal, STATES, Waiter};
 use super::restart;
+use super::roll::{Program, Roll};
 use super::session::{Phase, Session};
 use super::text::Text;
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,6 +48,10 @@ impl Fleet {
                     ids.retain(|id| !all || self.sessions.get(id).is_some_and(kept));
                     self.respawn(ticket, &by("respawn", peer), &ids)
                 })
+            }
+            Command::Roll { when_idle } => {
+                self.ask_for_roll(ticket, peer, when_idle);
+                Ok(())
             }
             Command::Rm { targets } => {
                 self.targets(&targets, false).map(|ids| self.rm(ticket, &by("rm", peer), &ids))
@@ -159,6 +164,8 @@ impl Fleet {
             found_in: Text::default(),
             attempts: 0,
             due_ms: 0,
+            program: Program::default(),
+            roll: Roll::No,
             agent: spec.agent,
             respawn_flags: if plan.respawn_argv.is_empty() { Vec::new() } else { spec.argv },
             argv: plan.argv,
@@ -292,7 +299,7 @@ impl Fleet {
             if s.record.desired == Desired::Running && (s.is_live() || resumable || s.respawning()) {
                 s.record.desired = Desired::Stopped;
                 s.record.generation += 1;
-                s.forget_restarts();
+                s.decided();
                 s.grace_ms = grace_ms;
                 s.by = by.clone();
                 s.environment = None;
@@ -335,7 +342,7 @@ impl Fleet {
             if !(s.record.desired == Desired::Running && (s.respawning() || under_way)) {
                 s.record.desired = Desired::Running;
                 s.record.generation += 1;
-                s.forget_restarts();
+                s.decided();
                 s.environment = Some(ticket);
                 s.by = by.clone();
                 s.save_first();
@@ -352,7 +359,7 @@ impl Fleet {
             let Some(s) = self.touch(*id) else { continue };
             s.record.desired = Desired::Removed;
             s.record.generation += 1;
-            s.forget_restarts();
+            s.decided();
             s.by = by.clone();
             s.environment = None;
             if s.phase == Phase::Stuck {

@@ -72,6 +72,11 @@ pub enum Command {
         /// All that have a process.
         all: bool,
     },
+    /// Start anew every session whose agent's program was replaced since its start; see [`super::roll`].
+    Roll {
+        /// Each when its turn is over, and nobody is attached.
+        when_idle: bool,
+    },
     /// Remove these and their files.
     Rm {
         /// Which.
@@ -333,6 +338,15 @@ pub enum Event {
         stand_in: bool,
         /// Folder in which its `PATH` leads to the program; empty for none.
         found_in: Text,
+        /// The program that was found; empty for none.
+        program: super::roll::Program,
+    },
+    /// What lies at the path of a watched program.
+    Program {
+        /// The path.
+        path: Text,
+        /// What the file system says of it; empty for nothing.
+        stamp: String,
     },
     /// A watched host reported.
     Status {

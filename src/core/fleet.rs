@@ -11,6 +11,7 @@ use super::journal::By;
 use super::record::{Exit, Origin, Restart, State};
 use super::requests::{Request, Waiter};
 use super::session::{HOST_LOST, Phase, Session, Step};
+use super::text::Text;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What the rules depend on. Times in milliseconds of awake time.
@@ -80,6 +81,10 @@ pub struct Fleet {
     pub(super) line: String,
     pub(super) leaving: bool,
     pub(super) upgrade: Option<super::upgrade::Status>,
+    /// What lies at the paths of agents' programs, as the shell said last.
+    pub(super) programs: BTreeMap<Text, String>,
+    /// The paths that the shell watches.
+    pub(super) watched: BTreeSet<Text>,
     pub(super) out: Vec<Action>,
 }
 
@@ -105,6 +110,8 @@ impl Fleet {
             line: String::new(),
             leaving: false,
             upgrade: None,
+            programs: BTreeMap::new(),
+            watched: BTreeSet::new(),
             out: Vec::new(),
         }
     }
@@ -113,6 +120,7 @@ impl Fleet {
     pub fn handle(&mut self, now: Now, event: Event) -> Vec<Action> {
         // The shell's clock never runs backwards; a deadline must not depend on that.
         self.now = Now { awake_ms: now.awake_ms.max(self.now.awake_ms), wall_ms: now.wall_ms };
+        let programs = Self::concerns_programs(&event);
         match event {
             Event::Adopt { records, found, here, origin, last_event, recent } => {
                 self.adopt(records, found, here, origin, last_event, recent);
@@ -125,10 +133,12 @@ impl Fleet {
                 self.start_failed(id, generation, message, users_fault);
             }
             Event::Linked { id, generation, host } => self.linked(id, generation, host),
-            Event::Lacking { id, generation, names, stand_in, found_in } => {
+            Event::Lacking { id, generation, names, stand_in, found_in, program } => {
                 self.lacks(id, generation, names, stand_in);
                 self.found_in(id, generation, found_in);
+                self.started_with(id, generation, program);
             }
+            Event::Program { path, stamp } => self.program(path, stamp),
             Event::Status { id, generation, signals } => self.status(id, generation, signals),
             Event::Exited { id, generation, exit } => self.ended(id, generation, exit),
             Event::HostLost { id, generation } => {
@@ -152,7 +162,11 @@ impl Fleet {
             }
             Event::Tick => {}
         }
+        if programs {
+            self.watch_programs();
+        }
         self.due();
+        self.roll();
         self.settle();
         self.start_next();
         self.answer_waits();
@@ -183,7 +197,8 @@ impl Fleet {
             let healthy = s.healthy_at.map(|at| (at, "a restart that has succeeded then"));
             retry.into_iter().chain(again).chain(flicker).chain(restart).chain(healthy)
         });
-        idle.into_iter().chain(sessions).min()
+        let roll = self.roll_deadline().map(|at| (at, "a session to be rolled"));
+        idle.into_iter().chain(sessions).chain(roll).min()
     }
 
     /// The session, noted as one that may have a step to take.

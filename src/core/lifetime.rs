@@ -9,6 +9,7 @@ use super::fleet::Fleet;
 use super::journal::By;
 use super::record::{Desired, Restart, State};
 use super::requests::{STATES, shown_state};
+use super::roll::Roll;
 use super::session::Phase;
 use std::collections::BTreeMap;
 
@@ -119,6 +120,8 @@ impl Fleet {
             live: self.sessions.values().filter(|s| s.is_live()).count(),
             sessions: visible.count(),
             holding,
+            outdated: self.sessions.values().filter(|s| s.is_outdated()).count(),
+            rolling: self.sessions.values().filter(|s| s.record.roll != Roll::No).count(),
             upgrade: self.upgrade.clone(),
         };
         self.reply(ticket, reply, true);

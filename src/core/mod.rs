@@ -24,6 +24,7 @@ pub mod record;
 pub mod registry;
 mod requests;
 pub mod restart;
+pub mod roll;
 pub mod session;
 pub mod slug;
 pub mod status;

@@ -29,6 +29,8 @@ enum Happening {
     Pass { ms: u64 },
     /// The supervisor dies and another one starts; bits say what of the outstanding was done before.
     Crash { done: u64, end: End },
+    /// An updater replaces the agent's program, or takes it away.
+    Replace { version: u8 },
     /// An event about a start that is long over, or that never was.
     Stale { which: usize, generation: u64, what: u8 },
 }
@@ -56,6 +58,7 @@ enum Ask {
     Show,
     Follow,
     Daemon,
+    Roll,
 }
 
 #[derive(Debug, Clone)]
@@ -92,7 +95,7 @@ impl ReferenceStateMachine for Reference {
         let ask = prop_oneof![
             4 => Just(Ask::Stop), 4 => Just(Ask::Respawn), 3 => Just(Ask::Rm), 1 => Just(Ask::Pin),
             1 => Just(Ask::Rename), 1 => Just(Ask::Why), 1 => Just(Ask::Wait), 1 => Just(Ask::List),
-            1 => Just(Ask::Show), 1 => Just(Ask::Follow), 1 => Just(Ask::Daemon),
+            1 => Just(Ask::Show), 1 => Just(Ask::Follow), 1 => Just(Ask::Daemon), 2 => Just(Ask::Roll),
         ];
         let does = prop_oneof![
             2 => (0u8..3).prop_map(|code| Does::Exit { code }),
@@ -117,6 +120,7 @@ impl ReferenceStateMachine for Reference {
             3 => prop_oneof![0u64..10, 900u64..1_100, 4_000u64..40_000].prop_map(|ms| Happening::Pass { ms }),
             2 => (any::<u64>(), prop_oneof![6 => Just(End::Supervisor), 1 => Just(End::Manager), 2 => Just(End::Machine)])
                 .prop_map(|(done, end)| Happening::Crash { done, end }),
+            1 => (0u8..3).prop_map(|version| Happening::Replace { version }),
             3 => (any::<usize>(), 0u64..6, any::<u8>())
                 .prop_map(|(which, generation, what)| Happening::Stale { which, generation, what }),
         ]
@@ -148,6 +152,7 @@ impl ReferenceStateMachine for Reference {
             | Happening::Clients { .. }
             | Happening::Pass { .. }
             | Happening::Crash { .. }
+            | Happening::Replace { .. }
             | Happening::Stale { .. } => {}
         }
         state
@@ -176,6 +181,7 @@ impl StateMachineTest for Core {
             Happening::Clients { n } => world.clients(n),
             Happening::Pass { ms } => world.pass(ms),
             Happening::Crash { done, end } => world.crash(done, end),
+            Happening::Replace { version } => world.replace(version),
             Happening::Stale { which, generation, what } => world.stale(which, generation, what),
         }
         world

@@ -165,7 +165,9 @@ impl Fleet {
         s.link(now, host);
         s.record.era = here.era;
         s.record.manager = here.manager;
-        let (by, pid) = (s.by.clone(), s.record.host.as_ref().map_or(0, |h| h.child_pid));
+        // Who decided something else by now did not ask for this start.
+        let by = if s.record.generation == generation { s.by.clone() } else { By::default() };
+        let pid = s.record.host.as_ref().map_or(0, |h| h.child_pid);
         s.shown = (State::Working, None);
         s.shown_at = now.awake_ms;
         self.judge(id);

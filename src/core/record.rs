@@ -1,6 +1,7 @@
 //! What is known of a session and must outlive the supervisor: the content of `jobs/<id>/state.json`.
 
 use super::id::SessionId;
+use super::roll::{Program, Roll};
 use super::text::Text;
 use serde::{Deserialize, Serialize};
 
@@ -317,6 +318,12 @@ pub struct Record {
     /// When the next of these is due, wall clock, ms since the epoch; 0 for never.
     #[serde(default, skip_serializing_if = "is_default")]
     pub due_ms: u64,
+    /// The program of its last start.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub program: Program,
+    /// It is to be started anew, since that was replaced.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub roll: Roll,
     /// What it waits for, while blocked.
     #[serde(default)]
     pub waiting_for: Option<String>,
@@ -377,6 +384,8 @@ impl Record {
             found_in: Text::default(),
             attempts: self.attempts,
             due_ms: self.due_ms,
+            program: Program::default(),
+            roll: self.roll,
             waiting_for: self.waiting_for.clone(),
             detail: self.detail.clone(),
             times: self.times.clone(),

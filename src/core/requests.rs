@@ -6,6 +6,7 @@ use super::event::Ticket;
 use super::fleet::Fleet;
 use super::id::SessionId;
 use super::record::{Record, State};
+use super::roll::Roll;
 use super::session::{Phase, Session};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,6 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) enum Goal {
     /// Its process runs, of the last start that was decided.
     Started,
+    /// The same, once it has been rolled.
+    Rolled,
     /// The process of this start is over, and that it is to stay so is on disk.
     Over {
         /// Which start.
@@ -32,6 +35,8 @@ pub(super) enum Goal {
 pub(super) struct Request {
     /// It is answered with the one session, not with a list.
     pub(super) single: bool,
+    /// Of a roll: the sessions that are left alone, a sentence each.
+    pub(super) left: Option<Vec<String>>,
     /// What is outstanding.
     pub(super) goals: BTreeMap<SessionId, Goal>,
     /// What was reached.
@@ -60,7 +65,8 @@ impl Session {
 
     fn with_signals(&self, record: Record) -> View {
         let signals = self.signals.as_ref().filter(|_| self.live().is_some()).cloned();
-        View { attended: signals.as_ref().is_some_and(|s| s.writers > 0), signals, record }
+        let attended = signals.as_ref().is_some_and(|s| s.writers > 0);
+        View { attended, signals, outdated: self.is_outdated(), record }
     }
 
     fn reached(&self, goal: Goal) -> Option<Result<(), Problem>> {
@@ -69,7 +75,8 @@ impl Session {
             Problem::new(ErrorKind::Failed, message, "it is tried again; free disk space")
         };
         match goal {
-            Goal::Started => match (&self.phase, self.respawning()) {
+            Goal::Rolled if self.record.roll != Roll::No => None,
+            Goal::Started | Goal::Rolled => match (&self.phase, self.respawning()) {
                 (Phase::Alive, false) => Some(Ok(())),
                 (Phase::Ended | Phase::Removing | Phase::Stuck, false) => {
                     let message = format!("{} has ended and will not start", self.record.name);
@@ -112,8 +119,17 @@ impl Fleet {
 
     /// Answers `ticket` when all of `goals` are reached.
     pub(super) fn await_goals(&mut self, ticket: Ticket, single: bool, goals: BTreeMap<SessionId, Goal>) {
-        self.touched.extend(goals.keys());
-        let request = Request { single, goals, done: Vec::new(), failed: Vec::new() };
+        self.pursue(ticket, Request { single, left: None, goals, done: Vec::new(), failed: Vec::new() });
+    }
+
+    /// Answers `ticket` when all of these have been rolled, or will not be.
+    pub(super) fn await_roll(&mut self, ticket: Ticket, goals: BTreeMap<SessionId, Goal>, left: Vec<String>) {
+        let (done, failed) = (Vec::new(), Vec::new());
+        self.pursue(ticket, Request { single: false, left: Some(left), goals, done, failed });
+    }
+
+    fn pursue(&mut self, ticket: Ticket, request: Request) {
+        self.touched.extend(request.goals.keys());
         self.requests.insert(ticket, request);
         self.conclude(ticket);
     }
@@ -140,7 +156,13 @@ impl Fleet {
 
     /// What waits for a start of this session will not see it.
     pub(super) fn fail_start(&mut self, id: SessionId, message: &str, hint: &str) {
-        self.fail(id, Problem::new(ErrorKind::Failed, message, hint), |goal| goal == Goal::Started);
+        let starts = |goal| matches!(goal, Goal::Started | Goal::Rolled);
+        self.fail(id, Problem::new(ErrorKind::Failed, message, hint), starts);
+    }
+
+    /// This session is not rolled after all.
+    pub(super) fn fail_roll(&mut self, id: SessionId, problem: Problem) {
+        self.fail(id, problem, |goal| goal == Goal::Rolled);
     }
 
     /// The removal failed: nothing that anybody waits for at this session will come.
@@ -213,7 +235,10 @@ impl Fleet {
             Some(view) if request.single => Reply::Session { session: Box::new(view) },
             last => {
                 request.done.extend(last);
-                Reply::Done { sessions: request.done }
+                match request.left {
+                    Some(left) => Reply::Rolled { sessions: request.done, left },
+                    None => Reply::Done { sessions: request.done },
+                }
             }
         };
         self.reply(ticket, reply, true);

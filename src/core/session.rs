@@ -31,6 +31,7 @@ use super::id::SessionId;
 use super::journal::By;
 use super::record::{Desired, Exit, Host, Record, State, Tempo};
 use super::restart::HEALTHY_MS;
+use super::roll::{Roll, Rolling};
 
 /// What a session is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -172,6 +173,10 @@ pub struct Session {
     pub by_itself: bool,
     /// It has come up when it is still there then, awake time.
     pub healthy_at: Option<u64>,
+    /// The file of its program was replaced since its start.
+    pub outdated: bool,
+    /// See [`super::roll`].
+    pub rolling: Rolling,
 }
 
 impl Session {
@@ -204,6 +209,8 @@ impl Session {
             report: None,
             by_itself: false,
             healthy_at: None,
+            outdated: false,
+            rolling: Rolling::default(),
             record,
         }
     }
@@ -217,6 +224,14 @@ impl Session {
             self.record.due_ms = 0;
             self.save();
         }
+    }
+
+    /// Somebody decided what becomes of it. The caller has it saved.
+    pub fn decided(&mut self) {
+        self.forget_restarts();
+        self.rolling.under_way = false;
+        self.rolling.ticket = None;
+        self.record.roll = Roll::No;
     }
 
     /// Its id.
@@ -319,6 +334,7 @@ impl Session {
         self.environment = None;
         self.by_itself = false;
         self.watch_health(now);
+        self.rolling.up_since = now.awake_ms;
         self.signals = None;
         self.alert_inputs = None;
         self.gap = (0, None);

@@ -8,6 +8,7 @@ use super::record::{Desired, Exit, Host, Origin, Record, State};
 use super::text::Text;
 
 mod restart;
+mod roll;
 
 const ID: u32 = 0x7c5d_cf5d;
 
@@ -63,6 +64,7 @@ impl Scene {
                 | Action::Stop { .. }
                 | Action::Remove { .. }
                 | Action::ComeBack(_)
+                | Action::WatchPrograms(_)
                 | Action::StatusLine(_)
                 | Action::Leave { .. }) => {
                     self.acts.push(action.clone());
@@ -85,6 +87,7 @@ impl Scene {
             Action::Reply { .. }
             | Action::Journal(_)
             | Action::ComeBack(_)
+            | Action::WatchPrograms(_)
             | Action::StatusLine(_)
             | Action::Leave { .. } => {}
         }
@@ -277,6 +280,8 @@ fn a_stop_is_recorded_before_anything_is_killed_and_outlasts_a_late_birth() {
     s.event(Event::Saved { id: id(0), revision: 2 });
     assert!(s.acts.contains(&Action::Stop { id: id(0), generation: 1, grace_ms: 5_000 }));
     assert_eq!(s.last(ticket), None, "not before it is over");
+    let started = s.journal.iter().rfind(|e| e.event == "started").expect("an entry");
+    assert_eq!(started.by, "", "the stop did not ask for that");
     s.exit(id(0), 1, "asked", None);
     assert_eq!(names(s.last(ticket).expect("answered")), ["make"]);
     let record = s.record(0);

@@ -39,6 +39,9 @@ impl Fleet {
         } else if signals.writers < before.writers {
             entries.push(("detached", count(signals.writers, "terminal")));
         }
+        if signals.inputs != before.inputs {
+            s.rolling.typed_at = at;
+        }
         if signals.alerts != before.alerts {
             s.alert_inputs = Some(signals.inputs);
             if s.alert_at.is_none_or(|last| at >= last + ALERT_MS) {

@@ -7,6 +7,7 @@ use super::id::SessionId;
 use super::record::{Desired, Kind, NameSource, Restart, State, Template};
 use super::requests::shown_state;
 use super::restart::{ATTEMPTS, listed, refusal};
+use super::roll::Roll;
 use super::session::{ELSEWHERE, Phase, Session};
 use super::status::judge;
 
@@ -24,6 +25,7 @@ impl Fleet {
             ("exited", "Last exit"),
             ("lost", "Host lost"),
             ("restart-refused", "Not restarted by itself"),
+            ("roll-refused", "Others not rolled after it"),
         ] {
             let last = self.tail.iter().rev().find(|e| e.id == Some(id) && e.event == event);
             if let Some(entry) = last {
@@ -40,6 +42,7 @@ impl Fleet {
             let names = listed(&s.record.lacks);
             reasons.push(format!("It was started with {whose}, which lacks {names}."));
         }
+        reasons.extend(program_reason(s));
         if s.record.name_source == NameSource::Auto {
             reasons.push("Its name was derived; `abide rename` gives it another.".into());
         }
@@ -166,6 +169,18 @@ fn class_reason(s: &Session) -> String {
         false => format!("{} (pid {})", super::naming::printable(&from.label, 40), from.pid),
     };
     format!("Its kind is {kind} and its template {template}: it was dispatched by {who} with `abide run`.")
+}
+
+/// What of its program is not as it should be.
+fn program_reason(s: &Session) -> Option<String> {
+    let path = &s.record.program.path;
+    let then = match s.record.roll {
+        Roll::No => format!("`abide respawn {}` starts it with the present one", s.id()),
+        Roll::WhenIdle => "it is started anew when its turn is over and nobody is attached".to_owned(),
+        Roll::Now => "it is started anew when its turn comes".to_owned(),
+    };
+    s.is_outdated()
+        .then(|| format!("{path} was replaced since it was started, and it runs the one before: {then}."))
 }
 
 fn attendance_reason(s: &Session) -> String {

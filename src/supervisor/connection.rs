@@ -120,6 +120,7 @@ impl Asker {
             | Command::Show { .. }
             | Command::Stop { .. }
             | Command::Respawn { .. }
+            | Command::Roll { .. }
             | Command::Rm { .. }
             | Command::Pin { .. }
             | Command::Rename { .. }

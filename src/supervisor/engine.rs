@@ -270,6 +270,7 @@ impl Engine {
                 self.handle(Event::Clients(self.connected.len()));
             }
             Input::Upgrade(event) => self.upgrade(event),
+            Input::ProgramTouched(path) => self.hands.programs.look(path),
             Input::SocketTouched => self.look_at_name(),
             Input::OwnAnswer(answer) => self.heard_itself(answer),
             Input::Birth(birth) => self.birth(birth),

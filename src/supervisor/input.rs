@@ -4,6 +4,7 @@ use super::outbox::Outbox;
 use super::prepare::{Prepare, Prepared};
 use crate::core::event::{Event, Peer, Ticket};
 use crate::core::id::SessionId;
+use crate::core::text::Text;
 use crate::wire::control::Context;
 use crate::wire::host::{Birth, Welcome};
 use std::sync::Arc;
@@ -45,6 +46,8 @@ pub(super) enum Input {
     },
     /// About the exchange of this program.
     Upgrade(crate::core::upgrade::Event),
+    /// Something may have changed at the path of a watched program.
+    ProgramTouched(Text),
     /// The control socket of our own may have lost its name.
     SocketTouched,
     /// It asked itself, through its own socket: the sessions that it lists, or why there was no answer.

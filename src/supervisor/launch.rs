@@ -3,9 +3,11 @@
 use super::input::{Input, Inputs};
 use super::links::Link;
 use super::perform::Hands;
+use super::programs;
 use crate::core::environment;
 use crate::core::id::SessionId;
 use crate::core::restart::lacking;
+use crate::core::roll::Program;
 use crate::core::text::Text;
 use crate::paths::Paths;
 use crate::service::{LaunchError, Manager, Prepared};
@@ -64,6 +66,8 @@ pub(super) struct LaidOut {
     pub(super) stand_in: bool,
     /// Where its `PATH` leads to its program; empty for none.
     pub(super) found_in: Text,
+    /// That program.
+    pub(super) program: Program,
 }
 
 /// The usual mask, for a session of which nothing else is known any more.
@@ -99,6 +103,7 @@ pub(super) fn lay_out(
     let stand_in = (kept && renew) || (!kept && by_itself);
     let lacks = lacking(had, &env);
     let folder = argv.first().and_then(|program| folder_of(program, &env));
+    let program = argv.first().map(|program| programs::of_command(program, folder.as_ref(), cwd));
     if stand_in && folder.is_none() && !found_in.0.is_empty() {
         environment::append_to_path(&mut env, found_in);
     }
@@ -124,7 +129,12 @@ pub(super) fn lay_out(
     };
     let written = orders.write(id, &order).and_then(|()| orders.forget_withdrawn(id));
     written.map_err(|e| format!("its start order cannot be written: {e}"))?;
-    Ok(LaidOut { lacks, stand_in, found_in: folder.unwrap_or_default() })
+    Ok(LaidOut {
+        lacks,
+        stand_in,
+        found_in: folder.unwrap_or_default(),
+        program: program.unwrap_or_default(),
+    })
 }
 
 /// The folder in which this environment's `PATH` leads to a program; none where it leads nowhere, or the program is named

@@ -29,6 +29,7 @@ mod orders;
 mod outbox;
 mod perform;
 mod prepare;
+mod programs;
 mod proof;
 mod surroundings;
 mod upgrade;

@@ -7,6 +7,7 @@ use super::links::{Link, Watch};
 use super::orders::Orders;
 use super::outbox::Outbox;
 use super::prepare::names;
+use super::programs::Programs;
 use super::writer::Writer;
 use crate::config::Settings;
 use crate::core::action::{Action, Entry, Reply};
@@ -35,6 +36,8 @@ pub(super) struct Hands {
     pub(super) inputs: Inputs,
     tickets: HashMap<Ticket, Open>,
     links: HashMap<(SessionId, u64), Watched>,
+    /// Those of agents.
+    pub(super) programs: Programs,
     /// Hosts that wait for their record to be durable.
     prepared: HashMap<SessionId, Preparation>,
     /// Starts of which neither a birth nor a failure was heard. Dropping the sender ends the wait for it.
@@ -76,6 +79,7 @@ impl Hands {
             orders,
             manager: Arc::new(manager),
             writer,
+            programs: Programs::new(inputs.clone()),
             inputs,
             tickets: HashMap::new(),
             links: HashMap::new(),
@@ -133,7 +137,11 @@ impl Hands {
     /// Does what the core decided.
     pub(super) fn perform(&mut self, action: Action) {
         match action {
-            Action::Launch { .. } | Action::Stop { .. } | Action::Remove { .. } if self.rehearsal => {}
+            Action::Launch { .. }
+            | Action::Stop { .. }
+            | Action::Remove { .. }
+            | Action::WatchPrograms(_)
+                if self.rehearsal => {}
             Action::Save(record) => {
                 if !self.rehearsal {
                     self.prepare(&record);
@@ -159,6 +167,7 @@ impl Hands {
             Action::Reply { ticket, reply, last } => self.reply(ticket, &reply, last),
             Action::Journal(entry) => self.journal(entry),
             Action::ComeBack(wanted) => self.writer.come_back(wanted),
+            Action::WatchPrograms(paths) => self.programs.watch(paths),
             Action::StatusLine(line) => {
                 if let Err(error) = notify::status(&line) {
                     tracing::debug!(%error, "cannot tell the service manager");
@@ -208,8 +217,8 @@ impl Hands {
         let prepared = self.prepared.remove(&id);
         let laid_out = launch::lay_out(self, id, generation, wanted, start);
         match laid_out {
-            Ok(launch::LaidOut { lacks, stand_in, found_in }) => {
-                let event = Event::Lacking { id, generation, names: lacks, stand_in, found_in };
+            Ok(launch::LaidOut { lacks, stand_in, found_in, program }) => {
+                let event = Event::Lacking { id, generation, names: lacks, stand_in, found_in, program };
                 // The engine's own queue, as below.
                 _ = self.inputs.send(Input::Event(event));
                 let (waiting, outcome) = oneshot::channel();

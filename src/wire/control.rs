@@ -69,7 +69,7 @@ pub fn since(command: &Command) -> u16 {
         | Command::Events { .. }
         | Command::Daemon
         | Command::Quit => 1,
-        Command::Who | Command::Hook { .. } => 2,
+        Command::Who | Command::Hook { .. } | Command::Roll { .. } => 2,
     }
 }
 

@@ -14,7 +14,7 @@
 //! |---|---|---|---|
 //! | host | 1 | 0.1.0 | first |
 //! | control | 1 | 0.1.0 | first |
-//! | control | 2 | 0.1.0 | `who` and `hook`; the hello states its process's start time |
+//! | control | 2 | 0.1.0 | `who`, `hook` and `roll`; the hello states its process's start time |
 //! | exit record | 1 | 0.1.0 | first |
 //! | exit record | 2 | 0.1.0 | appended: processes that the kernel killed for want of memory |
 //!

@@ -16,6 +16,7 @@ mod environment;
 mod mistakes;
 mod races;
 mod reboot;
+mod roll;
 mod standalone;
 mod survival;
 mod systemd;

@@ -1,6 +1,6 @@
 //! What happens at the same time.
 
-use crate::support::{Home, until};
+use crate::support::{Home, Output, until};
 use std::collections::BTreeSet;
 
 #[test]
@@ -36,7 +36,11 @@ fn a_stop_is_never_undone_by_a_respawn_that_races_it() {
                 home.kill_supervisor();
             }
             // Which of them comes last is open; a respawn that comes second may succeed.
-            drop((respawns.join().expect("respawn"), stops.join().expect("stop")));
+            let (respawned, stopped) = (respawns.join().expect("respawn"), stops.join().expect("stop"));
+            if round % 3 != 2 {
+                stopped.ok();
+                the_later_one_counts(&home, &id, &respawned);
+            }
         });
         // Whatever the race came to: from here on it is stopped, whoever is still on the way.
         home.abide(["stop", &id, "--grace", "0s"]).ok();
@@ -46,6 +50,29 @@ fn a_stop_is_never_undone_by_a_respawn_that_races_it() {
         assert_eq!(session["state"], "stopped", "round {round}");
         until("no host is left", || home.hosts().is_empty().then_some(()));
         home.abide(["respawn", &id]).ok();
+    }
+}
+
+/// The requests of one supervisor are numbered in the order in which they were taken up.
+fn the_later_one_counts(home: &Home, id: &str, respawned: &Output) {
+    let events = home.abide(["events", "--json"]);
+    let of_this_one: Vec<&str> =
+        events.ok().lines().rev().take_while(|l| !l.contains("\"supervisor-started\"")).collect();
+    let asked = |verb: &str| -> Option<u64> {
+        let of = |line: &str| {
+            let entry: serde_json::Value = serde_json::from_str(line).expect("an entry");
+            let by = entry["by"].as_str().unwrap_or_default().starts_with(&format!("abide {verb} "));
+            let request = entry["request"].as_str().and_then(|n| n.parse().ok());
+            request.filter(|_| by && entry["id"] == id)
+        };
+        of_this_one.iter().copied().filter_map(of).max()
+    };
+    let state = || home.list().into_iter().find(|s| s["id"] == id).expect("listed")["state"].clone();
+    if asked("stop") > asked("respawn") {
+        assert_eq!((state(), home.hosts().len()), ("stopped".into(), 0), "the stop came last: {events}");
+    } else {
+        respawned.ok();
+        assert_eq!((state(), home.hosts().len()), ("working".into(), 1), "the respawn came last: {events}");
     }
 }
 

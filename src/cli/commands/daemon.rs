@@ -45,7 +45,8 @@ enum What {
 ///
 /// Exit code: 0 where one runs, or sleeps behind a listening socket of the service manager; 5 where nothing would
 /// answer. With --json: state (running, sleeping, absent), socket, and while it runs pid, version, origin, startedAt
-/// (ms), live, sessions, holding, upgrade. That tells whether it runs the program that is installed now: stage (current,
+/// (ms), live, sessions, holding, outdated (sessions whose agent was replaced since), rolling (those of them that are
+/// started anew when their turn is over), upgrade. That tells whether it runs the program that is installed now: stage (current,
 /// checking, refused, missing), program, build and installedBuild (SHA-256), installedVersion, sinceMs, why.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -142,6 +143,8 @@ struct Running {
     live: usize,
     sessions: usize,
     holding: String,
+    outdated: usize,
+    rolling: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     upgrade: Option<upgrade::Status>,
 }
@@ -170,10 +173,23 @@ fn status(cx: &mut Cx, args: &StatusArgs) -> Result<(), CliError> {
 fn ask(cx: &Cx) -> Result<Running, CliError> {
     // It may be exchanged for another build at this moment.
     let reply = repeat(|_| Control::connect(&cx.paths, Start::Never)?.ask(Command::Daemon, None))?;
-    let Reply::Daemon { pid, version, origin, started_ms, live, sessions, holding, upgrade } = reply else {
+    let Reply::Daemon {
+        pid,
+        version,
+        origin,
+        started_ms,
+        live,
+        sessions,
+        holding,
+        outdated,
+        rolling,
+        upgrade,
+    } = reply
+    else {
         return Err(unexpected(&reply));
     };
-    Ok(Running { pid, version, origin, started_at: started_ms, live, sessions, holding, upgrade })
+    let started_at = started_ms;
+    Ok(Running { pid, version, origin, started_at, live, sessions, holding, outdated, rolling, upgrade })
 }
 
 /// What is installed, beside what runs.
@@ -219,6 +235,13 @@ fn facts(status: &Status<'_>) -> Vec<(&'static str, String)> {
         let since = span(wall_ms().saturating_sub(r.started_at));
         facts.push(("started", format!("{} ({since} ago)", moment(r.started_at))));
         facts.push(("sessions", format!("{} live of {}", r.live, r.sessions)));
+        if r.outdated > 0 {
+            let then = match r.rolling {
+                0 => "`abide respawn --all --when-idle` starts them anew".to_owned(),
+                n => format!("{n} of them are started anew when their turn is over"),
+            };
+            facts.push(("outdated", format!("{} run an agent that was replaced since: {then}", r.outdated)));
+        }
         if !r.holding.is_empty() {
             facts.push(("holding", r.holding.clone()));
         }

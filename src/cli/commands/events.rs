@@ -65,6 +65,7 @@ pub(super) fn run(cx: &mut Cx, args: &Args) -> Result<(), CliError> {
                 | Reply::Why { .. }
                 | Reply::Who { .. }
                 | Reply::Hooked { .. }
+                | Reply::Rolled { .. }
                 | Reply::Daemon { .. }
                 | Reply::Error { .. } => {}
             }

@@ -8,6 +8,7 @@ use crate::core::fleet::{Fleet, Settings};
 use crate::core::id::SessionId;
 use crate::core::record::{Desired, Era, Exit, Host, Instance, Origin, Record, Restart};
 use crate::core::restart::ATTEMPTS;
+use crate::core::roll::{Program, Roll};
 use crate::core::session::Phase;
 use crate::core::text::Text;
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,6 +47,9 @@ pub(super) struct World {
     boot: u32,
     manager: u32,
     comes_back: bool,
+    /// Of the agent's program; 0 for none.
+    version: u8,
+    watches: bool,
     /// Times that everything ended.
     ends: u32,
     disk: BTreeMap<SessionId, Record>,
@@ -101,6 +105,8 @@ impl World {
             boot: 1,
             manager: 1,
             comes_back: false,
+            version: 1,
+            watches: false,
             ends: 0,
             disk: BTreeMap::new(),
             refused: BTreeSet::new(),
@@ -202,6 +208,16 @@ impl World {
                 self.comes_back = wanted;
             }
             Action::StatusLine(_) => {}
+            Action::WatchPrograms(paths) => {
+                assert!(paths.iter().all(|path| *path == Text::from("/agent")), "{paths:?}");
+                assert_ne!(self.watches, !paths.is_empty(), "told twice");
+                self.watches = !paths.is_empty();
+                if self.watches {
+                    let stamp = if self.version == 0 { String::new() } else { self.version.to_string() };
+                    let path = Text::from("/agent");
+                    self.pending.push(Pending::News(Event::Program { path, stamp }));
+                }
+            }
             Action::Leave { asked } => {
                 assert!(!asked, "nobody asked");
                 assert_eq!(self.clients, 0, "it leaves a client");
@@ -344,6 +360,7 @@ impl World {
             Ask::Show => Command::Show { target },
             Ask::Follow => Command::Events { since: 0, follow: true, target: Some(target) },
             Ask::Daemon => Command::Daemon,
+            Ask::Roll => Command::Roll { when_idle: which.is_multiple_of(2) },
         };
         for id in asked_of(&command) {
             // What was to be removed and is still there stays a case of its own.
@@ -399,6 +416,14 @@ impl World {
             }
             Pending::Launch { id, generation } if how < 200 => {
                 self.born(id, generation);
+                self.handle(Event::Lacking {
+                    id,
+                    generation,
+                    names: Vec::new(),
+                    stand_in: false,
+                    found_in: Text::default(),
+                    program: Program { path: Text::from("/agent"), stamp: self.version.to_string() },
+                });
                 if how < 20 {
                     // It ended before the supervisor heard of its birth.
                     self.die(id, "own", Some(0));
@@ -432,6 +457,19 @@ impl World {
             Pending::Remove(id) => self.handle(Event::Removed { id, error: Some("busy".into()) }),
             Pending::News(event) => self.handle(event),
         }
+    }
+
+    /// The agent's program is this version now; none where it is 0.
+    pub(super) fn replace(&mut self, version: u8) {
+        self.version = version;
+        if self.watches {
+            self.tell_program();
+        }
+    }
+
+    fn tell_program(&mut self) {
+        let stamp = if self.version == 0 { String::new() } else { self.version.to_string() };
+        self.handle(Event::Program { path: Text::from("/agent"), stamp });
     }
 
     fn born(&mut self, id: SessionId, generation: u64) {
@@ -581,6 +619,7 @@ impl World {
         self.refused.clear();
         self.clients = 0;
         self.left = false;
+        self.watches = false;
         self.now.awake_ms = 0;
         self.fleet = Fleet::new(settings());
         self.adopt();
@@ -615,6 +654,8 @@ impl World {
         for s in self.fleet.sessions.values() {
             assert!(s.record.start <= s.record.generation, "{:?}", s.record);
             assert!(s.is_live() || s.record.host.is_none(), "{} has a host and no process", s.id());
+            let rolls = s.record.roll != Roll::No;
+            assert!(!rolls || s.record.desired == Desired::Running, "{} is to be rolled and to end", s.id());
             let wanted = s.record.restart == Restart::Auto && s.record.desired == Desired::Running;
             assert!(!(wanted && s.is_live()) || self.comes_back, "nobody would bring {} back", s.id());
         }
@@ -735,6 +776,7 @@ fn asked_of(command: &Command) -> Vec<SessionId> {
         | Command::List { .. }
         | Command::Show { .. }
         | Command::Respawn { .. }
+        | Command::Roll { .. }
         | Command::Pin { .. }
         | Command::Rename { .. }
         | Command::Why { .. }

@@ -241,6 +241,7 @@ fn what_a_start_lacks_is_kept_and_told() {
     let mut s = start(rebooted(), vec![live(0, Restart::Auto)], Vec::new());
     s.pass(1_000);
     let lacking = |generation, names: &[&str]| Event::Lacking {
+        program: Default::default(),
         id: id(0),
         generation,
         names: names.iter().map(|n| (*n).to_owned()).collect(),
