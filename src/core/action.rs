@@ -21,6 +21,8 @@ pub enum Action {
         generation: u64,
         /// What to execute.
         argv: Vec<Text>,
+        /// What to execute instead, where there is no conversation that `argv` could resume.
+        otherwise: Option<Box<Otherwise>>,
         /// Where.
         cwd: Text,
         /// The ticket whose environment it takes, where that brought one, else that of its last start order. The
@@ -73,6 +75,16 @@ pub enum Action {
         /// By a client, who is still connected.
         asked: bool,
     },
+}
+
+/// See [`Action::Launch`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Otherwise {
+    /// Where the conversation's file is, if there is one: `$NAME` and `~` stand for what the session's environment has,
+    /// `*` for any part of a name. Without any of these files there is no conversation.
+    pub kept: Vec<String>,
+    /// What to execute then.
+    pub argv: Vec<Text>,
 }
 
 /// A line of the event journal and of a session's timeline.

@@ -54,29 +54,8 @@ const SERVICE_FAMILIES: &[&str] = &[
     "IO_PRESSURE_",
 ];
 
-const AGENTS: &[&str] = &[
-    "AGENT",
-    "AI_AGENT",
-    "CLAUDECODE",
-    "CLAUDE_CODE_ENTRYPOINT",
-    "CLAUDE_CODE_MESSAGING_TOKEN",
-    "CLAUDE_CODE_SESSION_ID",
-    "CLAUDE_CODE_SSE_PORT",
-    "CLAUDE_PID",
-    "CLAUDE_PROJECT_DIR",
-    "CODEX_CI",
-    "CODEX_SESSION_ID",
-    "CODEX_THREAD_ID",
-    "CURSOR_AGENT",
-    "GEMINI_CLI",
-    "GEMINI_CLI_NO_RELAUNCH",
-    "OPENCODE",
-    "OPENCODE_PID",
-    "PI_CODING_AGENT",
-    "QWEN_CODE",
-];
-
-const AGENT_FAMILIES: &[&str] = &["CODEX_SANDBOX"];
+/// Markers of agents without a profile; those of the others are in their profiles.
+const AGENTS: &[&str] = &["CURSOR_AGENT", "PI_CODING_AGENT", "QWEN_CODE"];
 
 const TERMINAL: &[&str] = &[
     "COLUMNS",
@@ -111,13 +90,23 @@ const TERMINAL_FAMILIES: &[&str] = &[
     "SHPOOL_",
 ];
 
-/// Whether a session does not get this variable from its client.
-pub fn is_scrubbed(name: &str) -> bool {
+/// Whether a session does not get this variable from its client. `markers` are those of agents, by their profiles: names,
+/// or beginnings of names with a `*`.
+pub fn is_scrubbed(name: &str, markers: &[String]) -> bool {
     let exact = [SERVICE, AGENTS, TERMINAL].concat();
-    let families = [SERVICE_FAMILIES, AGENT_FAMILIES, TERMINAL_FAMILIES].concat();
+    let families = [SERVICE_FAMILIES, TERMINAL_FAMILIES].concat();
     exact.contains(&name)
         || families.iter().any(|family| name.starts_with(family))
+        || markers.iter().any(|marker| matches(name, marker))
         || (name.starts_with("ABIDE_") && name != "ABIDE_HOME")
+}
+
+/// Whether a variable is meant by a name, or by the beginning of one with a `*`.
+pub fn matches(name: &str, pattern: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(start) => name.starts_with(start),
+        None => name == pattern,
+    }
 }
 
 /// The name of a `NAME=value`; none for what is no variable.
@@ -127,14 +116,19 @@ pub fn name_of(variable: &[u8]) -> Option<&[u8]> {
 }
 
 /// Takes out what [`is_scrubbed`] names, what is no `NAME=value`, and what cannot be passed to a program (a NUL).
-pub fn scrub(env: impl IntoIterator<Item = Text>) -> Vec<Text> {
-    scrub_except(env, &[])
+pub fn scrub(env: impl IntoIterator<Item = Text>, markers: &[String]) -> Vec<Text> {
+    scrub_except(env, markers, &[])
 }
 
 /// As [`scrub`], and leaves in what the user asked for by name.
-pub fn scrub_except(env: impl IntoIterator<Item = Text>, asked_for: &[String]) -> Vec<Text> {
+pub fn scrub_except(
+    env: impl IntoIterator<Item = Text>,
+    markers: &[String],
+    asked_for: &[String],
+) -> Vec<Text> {
     let goes = |name: &[u8]| {
-        std::str::from_utf8(name).is_ok_and(|name| is_scrubbed(name) && !asked_for.iter().any(|n| n == name))
+        let asked = |name: &str| asked_for.iter().any(|n| n == name);
+        std::str::from_utf8(name).is_ok_and(|name| is_scrubbed(name, markers) && !asked(name))
     };
     let keep =
         |variable: &Text| !variable.0.contains(&0) && name_of(&variable.0).is_some_and(|name| !goes(name));
@@ -189,6 +183,7 @@ mod tests {
 
     #[test]
     fn surroundings_go_and_settings_stay() {
+        let markers = ["CLAUDECODE".to_owned(), "CODEX_SANDBOX*".to_owned()];
         for gone in [
             "NOTIFY_SOCKET",
             "LISTEN_FDS",
@@ -200,11 +195,12 @@ mod tests {
             "TMUX_PANE",
             "TERM_PROGRAM_VERSION",
             "CLAUDECODE",
-            "CLAUDE_CODE_MESSAGING_TOKEN",
+            "CODEX_SANDBOX_NETWORK_DISABLED",
+            "QWEN_CODE",
             "ABIDE_SESSION",
             "ABIDE_LOG",
         ] {
-            assert!(is_scrubbed(gone), "{gone}");
+            assert!(is_scrubbed(gone, &markers), "{gone}");
         }
         for kept in [
             "PATH",
@@ -222,7 +218,7 @@ mod tests {
             "XDG_RUNTIME_DIR",
             "DBUS_SESSION_BUS_ADDRESS",
         ] {
-            assert!(!is_scrubbed(kept), "{kept}");
+            assert!(!is_scrubbed(kept, &markers), "{kept}");
         }
     }
 
@@ -237,9 +233,9 @@ mod tests {
             Text(b"\xff=1".to_vec()),
             Text::from("STY=1.pts"),
         ];
-        let asked_for = scrub_except(env.clone(), &["STY".to_owned()]);
+        let asked_for = scrub_except(env.clone(), &[], &["STY".to_owned()]);
         assert!(asked_for.contains(&Text::from("STY=1.pts")));
-        assert_eq!(scrub(env), [Text::from("A=1"), Text(b"C=\xff".to_vec()), Text(b"\xff=1".to_vec())]);
+        assert_eq!(scrub(env, &[]), [Text::from("A=1"), Text(b"C=\xff".to_vec()), Text(b"\xff=1".to_vec())]);
     }
 
     #[test]

@@ -165,6 +165,12 @@ pub struct Plan {
     pub argv: Vec<Text>,
     /// Respawn; empty: as `argv`.
     pub respawn_argv: Vec<Text>,
+    /// See [`Record::resume`].
+    pub resume: Vec<Text>,
+    /// See [`Record::anew`].
+    pub anew: Vec<Text>,
+    /// See [`Record::kept`].
+    pub kept: Vec<String>,
     /// Conversation id that was preset.
     pub session_id: Option<String>,
     /// Name to derive from, where none was given.

@@ -5,6 +5,7 @@
 //! status line and the idle exit are looked at, which are about more than one.
 
 use super::action::{Action, Entry};
+use super::conversation;
 use super::event::{Event, Here, Now, Ticket};
 use super::id::SessionId;
 use super::journal::By;
@@ -339,11 +340,13 @@ impl Fleet {
             }
             let again = !s.never_ran() && !s.record.respawn_argv.is_empty();
             let record = &s.record;
-            let argv = if again { &record.respawn_argv } else { &record.argv };
+            let (argv, otherwise) =
+                if again { conversation::respawn(record) } else { (record.argv.clone(), None) };
             let action = Action::Launch {
                 id,
                 generation: record.start,
-                argv: argv.clone(),
+                argv,
+                otherwise,
                 cwd: record.cwd.clone(),
                 environment: s.environment,
                 by_itself: s.by_itself,

@@ -71,6 +71,11 @@ pub enum Happening {
     },
     /// Its working directory is another one.
     Moved,
+    /// The agent, or its user, gave the conversation another name.
+    Titled {
+        /// It.
+        title: String,
+    },
     /// Something that nothing follows from.
     Other {
         /// The agent's name of it.

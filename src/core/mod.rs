@@ -8,6 +8,7 @@ mod address;
 mod adopt;
 pub mod classify;
 mod commands;
+pub mod conversation;
 pub mod doctor;
 pub mod environment;
 pub mod era;

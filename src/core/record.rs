@@ -237,6 +237,16 @@ pub struct Record {
     /// Command of a respawn; empty: as `argv`. Never carries the prompt again.
     #[serde(default)]
     pub respawn_argv: Vec<Text>,
+    /// Command that resumes a conversation; a NUL stands for its id. Empty where there is none.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub resume: Vec<Text>,
+    /// Command that starts the agent anew where there is no conversation to resume, without a prompt; a NUL stands for
+    /// the id.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub anew: Vec<Text>,
+    /// Where the agent keeps a conversation, as its profile says it; empty where that is not known.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub kept: Vec<String>,
     /// What followed `--` for an agent, kept for respawns.
     #[serde(default)]
     pub respawn_flags: Vec<Text>,
@@ -356,6 +366,9 @@ impl Record {
             agent: self.agent.clone(),
             argv: self.argv.clone(),
             respawn_argv: Vec::new(),
+            resume: Vec::new(),
+            anew: Vec::new(),
+            kept: Vec::new(),
             respawn_flags: Vec::new(),
             cwd: self.cwd.clone(),
             env_names: Vec::new(),

@@ -18,7 +18,7 @@
 //! Pauses are awake time. On disk stands the wall clock's, for a supervisor that takes over: however that clock jumps,
 //! no pause grows beyond the longest one.
 
-use super::environment::name_of;
+use super::environment::{matches, name_of};
 use super::era::Gone;
 use super::event::Here;
 use super::fleet::Fleet;
@@ -83,10 +83,6 @@ fn pause(attempts: u32) -> u64 {
 
 /// Of these names those that a profile says its agent needs: a `*` at the end stands for any rest.
 pub fn needed(env_names: &[String], needs: &[String], asked_for: &[String]) -> Vec<String> {
-    let matches = |name: &str, pattern: &str| match pattern.strip_suffix('*') {
-        Some(start) => name.starts_with(start),
-        None => name == pattern,
-    };
     let wanted = |name: &&String| asked_for.contains(name) || needs.iter().any(|n| matches(name, n));
     env_names.iter().filter(wanted).cloned().collect()
 }

@@ -193,6 +193,7 @@ fn a_dispatch_is_recorded_then_launched_then_answered() {
         id: id(0),
         generation: 1,
         argv: vec!["/usr/bin/make".into(), "all".into()],
+        otherwise: None,
         cwd: "/home/user/project".into(),
         environment: Some(ticket),
         by_itself: false,

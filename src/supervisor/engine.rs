@@ -274,6 +274,9 @@ impl Engine {
             Input::SocketTouched => self.look_at_name(),
             Input::OwnAnswer(answer) => self.heard_itself(answer),
             Input::Birth(birth) => self.birth(birth),
+            Input::Looked { id, generation, wanted, environment } => {
+                self.hands.launch(id, generation, &wanted, environment);
+            }
             Input::NotLaunched { id, generation, error } => self.hands.give_up(id, generation, error, false),
             Input::Overdue { id, generation } => {
                 let why = "its host did not report in time".to_owned();

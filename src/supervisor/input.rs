@@ -1,5 +1,6 @@
 //! What reaches the engine, and what its sources need.
 
+use super::launch::Wanted;
 use super::outbox::Outbox;
 use super::prepare::{Prepare, Prepared};
 use crate::core::event::{Event, Peer, Ticket};
@@ -28,6 +29,17 @@ pub(super) enum Input {
     },
     /// A host reported its start.
     Birth(Birth),
+    /// It was looked for the conversation of a session that is to be started.
+    Looked {
+        /// Whose.
+        id: SessionId,
+        /// Which start.
+        generation: u64,
+        /// With what to execute.
+        wanted: Box<Wanted>,
+        /// As of `Launch`.
+        environment: Option<Ticket>,
+    },
     /// The service manager could not start a host, or did not say that it has.
     NotLaunched {
         /// Whose.

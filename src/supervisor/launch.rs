@@ -2,6 +2,7 @@
 
 use super::input::{Input, Inputs};
 use super::links::Link;
+use super::orders::Orders;
 use super::perform::Hands;
 use super::programs;
 use crate::core::environment;
@@ -44,17 +45,26 @@ pub(super) struct Start {
 
 /// What the core wants started.
 #[derive(Debug)]
-pub(super) struct Wanted<'a> {
-    pub(super) argv: &'a [Text],
-    pub(super) cwd: &'a Text,
+pub(super) struct Wanted {
+    pub(super) argv: Vec<Text>,
+    pub(super) cwd: Text,
     /// Nobody asked for it.
     pub(super) by_itself: bool,
     /// The last order has a stand-in's environment.
     pub(super) renew: bool,
     /// Where its own `PATH` led to its program; empty for none.
-    pub(super) found_in: &'a Text,
+    pub(super) found_in: Text,
     /// Names of the variables that it had at its dispatch.
-    pub(super) had: &'a [String],
+    pub(super) had: Vec<String>,
+}
+
+/// What a start has of whoever asked for it, now or earlier.
+pub(super) struct Surroundings {
+    pub(super) env: Vec<Text>,
+    umask: u32,
+    limits: Vec<Limit>,
+    /// They are its last order's.
+    kept: bool,
 }
 
 /// What a start order came to have for an environment.
@@ -73,34 +83,51 @@ pub(super) struct LaidOut {
 /// The usual mask, for a session of which nothing else is known any more.
 const UMASK: u32 = 0o022;
 
+/// What a start will have; none where that is not known any more.
+pub(super) fn surroundings(
+    orders: &Orders,
+    id: SessionId,
+    wanted: &Wanted,
+    start: &Start,
+) -> Option<Surroundings> {
+    let from_the_request = start.first || (wanted.renew && start.context.is_some());
+    let last = orders.last(id).filter(|_| !from_the_request);
+    match (last, &start.context) {
+        (Some(order), _) => Some(Surroundings {
+            env: order.env.into_iter().map(Text).collect(),
+            umask: order.umask,
+            limits: order.limits,
+            kept: true,
+        }),
+        (None, Some(context)) => {
+            let limit = |&(resource, soft, hard): &(u32, u64, u64)| Limit { resource, soft, hard };
+            let limits = context.limits.iter().map(limit).collect();
+            Some(Surroundings { env: context.env.clone(), umask: context.umask, limits, kept: false })
+        }
+        (None, None) if wanted.by_itself => {
+            let env = super::surroundings::environment();
+            Some(Surroundings { env, umask: UMASK, limits: Vec::new(), kept: false })
+        }
+        (None, None) => None,
+    }
+}
+
 /// Writes the start order. The error is for people.
 pub(super) fn lay_out(
     hands: &Hands,
     id: SessionId,
     generation: u64,
-    wanted: &Wanted<'_>,
+    wanted: &Wanted,
     start: &Start,
 ) -> Result<LaidOut, String> {
-    let Wanted { argv, cwd, by_itself, renew, found_in, had } = *wanted;
+    let Wanted { argv, cwd, by_itself, renew, found_in, had } = wanted;
     let orders = hands.orders.as_ref().ok_or(
         "there is no folder in memory for its environment (the runtime folder and /dev/shm are on disks)",
     )?;
-    let from_the_request = start.first || (renew && start.context.is_some());
-    let last = orders.last(id).filter(|_| !from_the_request);
-    let kept = last.is_some();
     let bytes = |path: PathBuf| path.into_os_string().into_vec();
-    let (mut env, umask, limits): (Vec<Text>, _, _) = match (last, &start.context) {
-        (Some(order), _) => (order.env.into_iter().map(Text).collect(), order.umask, order.limits),
-        (None, Some(context)) => {
-            let limit = |&(resource, soft, hard): &(u32, u64, u64)| Limit { resource, soft, hard };
-            (context.env.clone(), context.umask, context.limits.iter().map(limit).collect())
-        }
-        (None, None) if by_itself => (super::surroundings::environment(), UMASK, Vec::new()),
-        (None, None) => {
-            return Err("its environment is not known any more, and the request brought none".into());
-        }
-    };
-    let stand_in = (kept && renew) || (!kept && by_itself);
+    let Surroundings { mut env, umask, limits, kept } = surroundings(orders, id, wanted, start)
+        .ok_or("its environment is not known any more, and the request brought none")?;
+    let stand_in = (kept && *renew) || (!kept && *by_itself);
     let lacks = lacking(had, &env);
     let folder = argv.first().and_then(|program| folder_of(program, &env));
     let program = argv.first().map(|program| programs::of_command(program, folder.as_ref(), cwd));

@@ -20,6 +20,7 @@ mod answer;
 mod births;
 mod clock;
 mod connection;
+mod conversation;
 mod engine;
 mod input;
 mod launch;

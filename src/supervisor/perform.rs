@@ -1,6 +1,7 @@
 //! What each action does. None of it waits: what comes of an action arrives as an event.
 
 use super::connection::answer;
+use super::conversation;
 use super::input::{Asked, Input, Inputs};
 use super::launch::{self, Launch, Preparation, Start};
 use super::links::{Link, Watch};
@@ -9,8 +10,9 @@ use super::outbox::Outbox;
 use super::prepare::names;
 use super::programs::Programs;
 use super::writer::Writer;
+use crate::agents;
 use crate::config::Settings;
-use crate::core::action::{Action, Entry, Reply};
+use crate::core::action::{Action, Entry, Otherwise, Reply};
 use crate::core::environment;
 use crate::core::event::{Command, Event, Ticket};
 use crate::core::id::SessionId;
@@ -94,7 +96,8 @@ impl Hands {
     pub(super) fn open(&mut self, asked: Asked) -> Event {
         let Asked { ticket, connection, tag, outbox, mut peer, mut prepared, mut context } = asked;
         if let Some(context) = &mut context {
-            context.env = environment::scrub_except(std::mem::take(&mut context.env), &context.asked_for);
+            let env = std::mem::take(&mut context.env);
+            context.env = environment::scrub_except(env, &agents::markers(), &context.asked_for);
         }
         let first = if let Command::Run(spec) = &mut prepared.command {
             spec.env_names = context.as_ref().map(|c| names(&c.env)).unwrap_or_default();
@@ -148,16 +151,23 @@ impl Hands {
                 }
                 self.writer.save(record);
             }
-            Action::Launch { id, generation, argv, cwd, environment, by_itself, renew, found_in, had } => {
-                let wanted = launch::Wanted {
-                    argv: &argv,
-                    cwd: &cwd,
-                    by_itself,
-                    renew,
-                    found_in: &found_in,
-                    had: &had,
-                };
-                self.launch(id, generation, &wanted, environment);
+            Action::Launch {
+                id,
+                generation,
+                argv,
+                otherwise,
+                cwd,
+                environment,
+                by_itself,
+                renew,
+                found_in,
+                had,
+            } => {
+                let wanted = launch::Wanted { argv, cwd, by_itself, renew, found_in, had };
+                match otherwise {
+                    Some(otherwise) => self.look_first(id, generation, wanted, environment, *otherwise),
+                    None => self.launch(id, generation, &wanted, environment),
+                }
             }
             Action::Stop { id, generation, grace_ms } => self.stop(id, generation, grace_ms),
             Action::Remove { id } => {
@@ -205,17 +215,47 @@ impl Hands {
         self.writer.journal(entry);
     }
 
-    fn launch(
+    /// Looks for the conversation that is to be resumed, which is on a disk: its answer starts the launch.
+    fn look_first(
+        &self,
+        id: SessionId,
+        generation: u64,
+        mut wanted: launch::Wanted,
+        environment: Option<Ticket>,
+        otherwise: Otherwise,
+    ) {
+        let nothing = Start::default();
+        let start = self.start_of(environment).unwrap_or(&nothing);
+        let orders = self.orders.as_ref();
+        let surroundings = orders.and_then(|orders| launch::surroundings(orders, id, &wanted, start));
+        let look = conversation::Look::new(&otherwise.kept, &surroundings.map(|s| s.env).unwrap_or_default());
+        let inputs = self.inputs.clone();
+        tokio::spawn(async move {
+            if look.finds_none().await {
+                wanted.argv = otherwise.argv;
+            }
+            // Without an engine there is nothing to start.
+            _ = inputs.send(Input::Looked { id, generation, wanted: Box::new(wanted), environment });
+        });
+    }
+
+    /// What a request brought for a start.
+    fn start_of(&self, ticket: Option<Ticket>) -> Option<&Start> {
+        ticket.and_then(|ticket| self.tickets.get(&ticket)).map(|open| &open.start)
+    }
+
+    /// Writes the order, and has a host started that takes it.
+    pub(super) fn launch(
         &mut self,
         id: SessionId,
         generation: u64,
-        wanted: &launch::Wanted<'_>,
+        wanted: &launch::Wanted,
         environment: Option<Ticket>,
     ) {
         let nothing = Start::default();
-        let start = environment.and_then(|t| self.tickets.get(&t)).map_or(&nothing, |open| &open.start);
-        let prepared = self.prepared.remove(&id);
+        let start = self.start_of(environment).unwrap_or(&nothing);
         let laid_out = launch::lay_out(self, id, generation, wanted, start);
+        let prepared = self.prepared.remove(&id);
         match laid_out {
             Ok(launch::LaidOut { lacks, stand_in, found_in, program }) => {
                 let event = Event::Lacking { id, generation, names: lacks, stand_in, found_in, program };

@@ -87,24 +87,15 @@ impl Prepare {
 
     fn profile(&self, name: &str) -> Result<Profile, Box<Reply>> {
         let usage = |message: String, hint: &str| error(ErrorKind::Usage, &message, hint);
-        let known = || -> Result<Profile, agents::ProfileError> {
-            if !crate::config::is_profile_name(name) {
-                return Profile::parse(name, "");
-            }
-            let file = self.paths.config.join("agents.d").join(format!("{name}.toml"));
-            match (std::fs::read_to_string(&file), Profile::built_in(name)) {
-                (Ok(text), _) => Profile::parse(name, &text),
-                (Err(e), Some(profile)) if e.kind() == io::ErrorKind::NotFound => profile,
-                (Err(e), _) => {
-                    let message = format!("{}: {e}", file.display());
-                    Err(agents::ProfileError::Format { name: name.to_owned(), message })
-                }
-            }
-        };
-        known().map_err(|e| {
-            let hint = "a profile is built in (claude) or a file agents.d/NAME.toml in the configuration folder; \
-                        any other program: abide run -- PROGRAM ARG…";
-            usage(e.to_string(), hint)
+        let folder = self.paths.config.join("agents.d");
+        Profile::find(name, |file| std::fs::read_to_string(folder.join(file))).map_err(|e| {
+            let known: Vec<&str> = agents::BUILT_IN.iter().map(|(name, _)| *name).collect();
+            let hint = format!(
+                "built in are {}; a file agents.d/NAME.toml in the configuration folder adds one; any other program: \
+                 abide run -- PROGRAM ARG…",
+                known.join(", ")
+            );
+            usage(e.to_string(), &hint)
         })
     }
 

@@ -1,6 +1,7 @@
 //! Where this supervisor finds itself: the machine's boot, the namespaces, the user's service manager, and the
 //! environment that it was given.
 
+use crate::agents;
 use crate::core::environment;
 use crate::core::event::Here;
 use crate::core::record::{Era, Instance};
@@ -24,7 +25,7 @@ pub(super) fn environment() -> Vec<Text> {
         text.extend_from_slice(value.as_bytes());
         Text(text)
     });
-    environment::scrub(variables)
+    environment::scrub(variables, &agents::markers())
 }
 
 fn era() -> Era {

@@ -87,8 +87,8 @@ fn install_toy(home: &mut Home) {
     program(&programs.join("toy"), "#!/bin/sh\necho \"$@\" >>\"$HOME/toy.$1\"\nexec sleep 100000\n");
     let profiles = home.path().join("config/agents.d");
     std::fs::create_dir_all(&profiles).expect("a folder");
-    let profile = "program = 'toy'\nstart = ['--id', '{uuid}']\nprompt = ['{prompt}']\n\
-                   resume = ['--resume', '{uuid}']\nunguarded = ['--yolo']\n";
+    let profile = "program = 'toy'\nstart = ['--id', '{id}']\nprompt = ['{prompt}']\n\
+                   resume = ['--resume', '{id}']\nunguarded = ['--yolo']\n";
     std::fs::write(profiles.join("toy.toml"), profile).expect("a profile");
     for folder in [home.path().to_owned(), home.path().join("config"), profiles] {
         std::fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o700)).expect("chmod");

@@ -107,19 +107,19 @@ fn a_profile_of_the_users_own_is_used_and_its_mistakes_are_named() {
     let home = Home::new();
     let folder = home.paths().config.join("agents.d");
     std::fs::create_dir_all(&folder).expect("mkdir");
-    let toy = "program = 'sh'\nstart = ['-c', 'echo \"<$1>\" id {uuid} $MODE; read x', 'sh']\nprompt = ['{prompt}']\n\
-               resume = ['-c', 'echo resumed {uuid}', 'sh']\n[env]\nMODE = 'toy'\n";
+    let toy = "program = 'sh'\nstart = ['-c', 'echo \"<$1>\" id {id} $MODE; read x', 'sh']\nprompt = ['{prompt}']\n\
+               resume = ['-c', 'echo resumed {id}', 'sh']\n[env]\nMODE = 'toy'\n";
     std::fs::write(folder.join("toy.toml"), toy).expect("written");
     std::fs::write(folder.join("broken.toml"), "program = 1").expect("written");
     let _daemon = Daemon::start(&home);
     let (mut client, _) = Client::connect(&home);
     let with = |agent: &str| {
         let mut spec = spec(&[]);
-        (spec.agent, spec.prompt) = (Some(agent.into()), Some("say {uuid} twice".into()));
+        (spec.agent, spec.prompt) = (Some(agent.into()), Some("say {id} twice".into()));
         spec
     };
     for (agent, says) in
-        [("broken", "profile broken"), ("missing", "missing.toml"), ("../x", "no profile name")]
+        [("broken", "profile broken"), ("missing", "no profile \"missing\""), ("../x", "no profile name")]
     {
         let Reply::Error { kind, message, .. } = client.try_run(with(agent), &[]) else { panic!("started") };
         assert!(kind == ErrorKind::Usage && message.contains(says), "{message}");
@@ -129,7 +129,7 @@ fn a_profile_of_the_users_own_is_used_and_its_mistakes_are_named() {
     let log = home.paths().job(&session.record.id.to_string()).join("output.log");
     until("what it was told", || {
         let text = std::fs::read_to_string(&log).ok()?;
-        text.contains(&format!("<say {{uuid}} twice> id {uuid} toy")).then_some(())
+        text.contains(&format!("<say {{id}} twice> id {uuid} toy")).then_some(())
     });
     assert!(!session.record.respawn_argv.iter().any(|arg| arg.to_string().contains("twice")));
 }

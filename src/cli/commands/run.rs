@@ -1,5 +1,6 @@
 //! `abide run`
 
+use crate::agents;
 use crate::cli::context::{Cx, label, one};
 use crate::cli::error::CliError;
 use crate::cli::output::Listed;
@@ -234,7 +235,7 @@ pub(super) fn context_of_this_process() -> Context {
     let mask = umask(Mode::empty());
     umask(mask);
     Context {
-        env: environment::scrub(variables),
+        env: environment::scrub(variables, &agents::markers()),
         asked_for: Vec::new(),
         umask: mask.bits() as u32,
         limits: limits(),
