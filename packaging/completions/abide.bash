@@ -1166,7 +1166,7 @@ _abide() {
             return 0
             ;;
         abide__subcmd__why)
-            opts="-h --json --help"
+            opts="-h --self --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

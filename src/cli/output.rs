@@ -23,6 +23,7 @@
 use super::text::{clean, fit};
 use super::usage;
 use crate::core::action::View;
+use crate::core::id::SessionId;
 use crate::core::record::{Exit, Kind, NameSource, Origin, Record, Restart, SpawnedBy, State, Tempo};
 use crate::core::text::Text;
 use crate::sys::usage::Usage;
@@ -268,6 +269,9 @@ pub(crate) struct Details<'a> {
     restart_at: Option<u64>,
     origin: Origin,
     spawned_by: &'a SpawnedBy,
+    /// The session that it was dispatched from inside of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent: Option<SessionId>,
     /// Counts its starts and stops.
     generation: u64,
     /// Process of its host.
@@ -345,6 +349,7 @@ impl<'a> From<&'a View> for Listed<'a> {
                 restart_at: (r.due_ms > 0).then_some(r.due_ms),
                 origin: r.origin,
                 spawned_by: &r.spawned_by,
+                parent: r.parent,
                 generation: r.generation,
                 host_pid: r.host.as_ref().map(|h| h.pid).filter(|p| *p > 0),
                 created_at: r.times.created_ms,

@@ -17,6 +17,10 @@
 //! | 5 | nothing of these: cron, CI, a unit, `ssh` without a terminal | interactive | none | no |
 //!
 //! What was declared (`run`, a hook, a call by MCP) says what a new session is *for*, and is no evidence about who asks.
+//! The owner of a terminal is the first process above those that have it. A multiplexer tells whether it is shown: on
+//! none, then nobody is there; on one or more, then somebody may be, since which of its windows they see is not known. Of
+//! a multiplexer further up, with another terminal in between, only that it is shown says something.
+//!
 //! Being in the foreground group of a terminal says that keys may be typed now, and nothing else: it is wrong as a rule
 //! in both directions (`cmd &`, and `tmux new -d` with nobody attached).
 
@@ -226,11 +230,16 @@ pub fn classify(evidence: &Evidence) -> Class {
     if subject.terminal != 0 {
         let keys = if subject.group == subject.foreground { "in" } else { "not in" };
         let at = format!("{who} has a terminal ({}), {keys} its foreground", device(subject.terminal));
+        let owner = chain.iter().find(|p| p.terminal != subject.terminal);
         let (attended, owner) = match multiplexer {
             None => (Attended::Yes, String::new()),
-            Some((p, Some(true))) => (Attended::Yes, format!("; {} shows it on a terminal", named(p))),
-            Some((p, Some(false))) => (Attended::No, format!("; {} shows it on none now", named(p))),
-            Some((p, None)) => (Attended::Unknown, format!("; whether {} shows it is not known", named(p))),
+            Some((p, Some(true))) => (Attended::Yes, format!("; {} is shown on a terminal", named(p))),
+            Some((p, Some(false))) if owner == Some(p) => {
+                (Attended::No, format!("; {}, whose it is, is shown on none now", named(p)))
+            }
+            Some((p, Some(false) | None)) => {
+                (Attended::Unknown, format!("; whether {} shows it is not known", named(p)))
+            }
         };
         return foreground(attended, 3, &format!("{at}{owner}"));
     }
@@ -320,3 +329,6 @@ fn device(number: u64) -> String {
     let (major, minor) = ((number >> 8) & 0xfff, (number & 0xff) | ((number >> 12) & 0xf_ff00));
     format!("device {major}:{minor}")
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ use super::text::Text;
 
 mod restart;
 mod roll;
+mod who;
 
 const ID: u32 = 0x7c5d_cf5d;
 

@@ -16,6 +16,13 @@ impl Fleet {
         let Some(s) = self.sessions.get(&id) else { return };
         let mut reasons = self.state_reasons(s);
         reasons.push(class_reason(s));
+        if let Some(parent) = s.record.parent {
+            let name =
+                self.sessions.get(&parent).map(|p| format!(" ({})", p.record.name)).unwrap_or_default();
+            reasons.push(format!("It was dispatched from inside of session {parent}{name}."));
+        }
+        // The evidence; the rule is about who dispatched, and not about this session.
+        reasons.extend(s.record.dispatch.first().map(|said| format!("When it was dispatched: {said}")));
         reasons.push(attendance_reason(s));
         let wall = self.now.wall_ms;
         for (event, what) in [

@@ -95,6 +95,7 @@ fn facts(cx: &Cx, view: &View) -> Vec<(&'static str, String)> {
     if !r.spawned_by.label.is_empty() {
         add("by", format!("{} (pid {}) in {}", r.spawned_by.label, r.spawned_by.pid, r.spawned_by.cwd));
     }
+    add("parent", r.parent.map(|id| id.to_string()).unwrap_or_default());
     let (offset, unlogged) = match (&view.signals, &r.exit) {
         (Some(s), _) => (s.offset, s.unlogged),
         (None, Some(e)) => (e.offset, e.unlogged),
