@@ -37,6 +37,7 @@
 //! refused.
 
 mod format;
+pub mod hooks;
 mod plan;
 mod screen;
 
