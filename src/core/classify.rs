@@ -173,6 +173,12 @@ impl Evidence {
         self.terminal_of = of.map(|l| l.id);
     }
 
+    /// The subject is an agent that another one of the same session started.
+    pub fn is_nested(&self) -> bool {
+        let inside = self.chain.iter().take_while(|p| !matches!(p.role, Role::Host(_)));
+        inside.filter(|p| p.ours && p.agent.is_some()).count() > 1
+    }
+
     /// The subject and its ancestors.
     fn subject_and_ancestors(&self) -> &[Proc] {
         let subject = self.chain.iter().position(|p| p.ours && p.agent.is_some()).unwrap_or(0);

@@ -18,6 +18,7 @@ pub mod guard;
 pub mod hook;
 pub mod id;
 mod journal;
+mod learn;
 mod lifetime;
 pub mod naming;
 mod outcomes;

@@ -7,6 +7,7 @@ use super::id::SessionId;
 use super::record::{Desired, Exit, Host, Origin, Record, State};
 use super::text::Text;
 
+mod learn;
 mod restart;
 mod roll;
 mod who;

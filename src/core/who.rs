@@ -37,9 +37,13 @@ impl Fleet {
 
     /// A report is the session's that it came from the inside of, whatever it says of itself.
     pub(super) fn hook(&mut self, ticket: Ticket, peer: &Peer, report: Report) {
-        let (now, class) = (self.now, self.class_of(peer));
-        if let Some(s) = class.session.and_then(|id| self.touch(id)) {
-            s.report = Some((report, now));
+        let (evidence, class) = self.look_at(peer);
+        let now = self.now;
+        if let Some(id) = class.session {
+            self.learn(id, &report, evidence.is_nested());
+            if let Some(s) = self.touch(id) {
+                s.report = Some((report, now));
+            }
         }
         let (session, class) = (self.session_of(&class), Box::new(class));
         self.reply(ticket, Reply::Hooked { class, session }, true);

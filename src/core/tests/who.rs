@@ -6,7 +6,7 @@ use crate::core::hook::{Happening, Report};
 use crate::core::record::Kind;
 
 /// A process in the child's terminal of the session that [`inside`] has started.
-fn tool(child_start: u64) -> Evidence {
+pub(super) fn tool(child_start: u64) -> Evidence {
     let tool = |pid, name: &str, start| Proc {
         pid,
         start,
@@ -21,7 +21,7 @@ fn tool(child_start: u64) -> Evidence {
 }
 
 impl Scene {
-    fn asks(
+    pub(super) fn asks(
         &mut self,
         evidence: Option<Evidence>,
         command: Command,
@@ -44,7 +44,7 @@ impl Scene {
 }
 
 /// A session whose child has process id 9 and started at 50.
-fn inside() -> Scene {
+pub(super) fn inside() -> Scene {
     let mut s = Scene::new();
     s.slow = true;
     s.run(0, &["toy"]);
