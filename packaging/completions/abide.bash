@@ -58,6 +58,9 @@ _abide() {
             abide,man)
                 cmd="abide__subcmd__man"
                 ;;
+            abide,mcp)
+                cmd="abide__subcmd__mcp"
+                ;;
             abide,peek)
                 cmd="abide__subcmd__peek"
                 ;;
@@ -160,6 +163,9 @@ _abide() {
             abide__subcmd__help,man)
                 cmd="abide__subcmd__help__subcmd__man"
                 ;;
+            abide__subcmd__help,mcp)
+                cmd="abide__subcmd__help__subcmd__mcp"
+                ;;
             abide__subcmd__help,peek)
                 cmd="abide__subcmd__help__subcmd__peek"
                 ;;
@@ -218,7 +224,7 @@ _abide() {
 
     case "${cmd}" in
         abide)
-            opts="-h -V --help --version run attach a peek logs send wait ls ps agents list show stop kill respawn rm pin unpin rename why events daemon doctor install uninstall completions man help"
+            opts="-h -V --help --version run attach a peek logs send wait ls ps agents list show stop kill respawn rm pin unpin rename why events mcp daemon doctor install uninstall completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -458,7 +464,7 @@ _abide() {
             return 0
             ;;
         abide__subcmd__help)
-            opts="run attach peek logs send wait ls show stop respawn rm pin unpin rename why events daemon doctor install uninstall completions man help"
+            opts="run attach peek logs send wait ls show stop respawn rm pin unpin rename why events mcp daemon doctor install uninstall completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -654,6 +660,20 @@ _abide() {
             return 0
             ;;
         abide__subcmd__help__subcmd__man)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        abide__subcmd__help__subcmd__mcp)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -932,6 +952,20 @@ _abide() {
                     fi
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        abide__subcmd__mcp)
+            opts="-h --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;

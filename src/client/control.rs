@@ -211,6 +211,14 @@ impl Control {
         Ok(self.tag)
     }
 
+    /// The connection, for who may want to end it while its answer is waited for.
+    ///
+    /// # Errors
+    /// No descriptor is left.
+    pub(super) fn line(&self) -> io::Result<UnixStream> {
+        self.stream.try_clone()
+    }
+
     /// Changes how long [`Control::answer`] waits; `None`: for ever.
     ///
     /// # Errors

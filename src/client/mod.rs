@@ -2,7 +2,7 @@
 //!
 //! [`control`] asks the supervisor, starting it where nothing answers; [`host`] speaks to a session's own host;
 //! [`attach`] joins a terminal to one, with [`detach`] watching what is typed; [`log`] reads a session's output from
-//! its files, [`strip`] makes it safe or plain, and [`printer`] picks lines of it.
+//! its files, [`strip`] makes it safe or plain, and [`printer`] picks lines of it; [`wait`] waits for what may take days.
 
 pub mod attach;
 pub mod control;
@@ -11,3 +11,4 @@ pub mod host;
 pub mod log;
 pub mod printer;
 pub mod strip;
+pub mod wait;

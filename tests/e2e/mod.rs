@@ -13,6 +13,7 @@
 mod agent;
 mod doctor;
 mod environment;
+mod mcp;
 mod mistakes;
 mod races;
 mod reboot;

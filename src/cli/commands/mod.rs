@@ -9,6 +9,7 @@ mod install;
 mod logs;
 mod ls;
 mod man;
+mod mcp;
 mod peek;
 mod pin;
 mod rename;
@@ -43,6 +44,7 @@ pub(crate) enum Command {
     Rename(rename::Args),
     Why(why::Args),
     Events(events::Args),
+    Mcp(mcp::Args),
     Daemon(daemon::Args),
     Doctor(doctor::Args),
     Install(install::InstallArgs),
@@ -81,6 +83,7 @@ impl Command {
             Self::Rename(args) => rename::run(cx, &args),
             Self::Why(args) => why::run(cx, &args),
             Self::Events(args) => events::run(cx, &args),
+            Self::Mcp(args) => mcp::run(cx, &args),
             Self::Daemon(args) => daemon::run(cx, &args),
             Self::Doctor(args) => doctor::run(cx, &args),
             Self::Install(args) => install::install(cx, &args),

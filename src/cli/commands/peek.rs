@@ -1,9 +1,10 @@
 //! `abide peek`
 
-use crate::cli::context::Cx;
+use crate::cli::context::{Cx, Target};
 use crate::cli::error::CliError;
 use crate::client::host::HostError;
 use crate::client::strip;
+use crate::wire::exit::ExitRecord;
 use crate::wire::host::{Reply, Request};
 use serde::Serialize;
 
@@ -41,29 +42,11 @@ struct Peeked<'a> {
 
 pub(super) fn run(cx: &mut Cx, args: &Args) -> Result<(), CliError> {
     let target = cx.target(&args.session)?;
-    let live = match cx.host(&target)? {
-        None => None,
-        Some(mut link) => match link.ask(&Request::Peek) {
-            Ok(Reply::Screen { cols, rows, cursor, text }) => Some((cols, rows, Some(cursor), text)),
-            Ok(other) => return Err(HostError::Garbled(format!("{other:?} instead of a screen")).into()),
-            // It ended in this very moment: then its record has the screen.
-            Err(HostError::Broken(_)) => None,
-            Err(e) => return Err(CliError::from(e).about(&target.id)),
-        },
-    };
-    let is_live = live.is_some();
-    let last = || cx.exit_record(&target.id).map(|r| (r.cols, r.rows, None, r.screen));
-    let Some((cols, rows, cursor, text)) = live.or_else(last) else {
-        return Err(CliError::failed(format!(
-            "{} has no screen: it has no process, and left no last screen",
-            target.label()
-        ))
-        .hint(format!("`abide show {}` tells what became of it", target.id)));
-    };
+    let Shown { live, cols, rows, cursor, text } = screen(cx, &target)?;
     if args.json {
         let plain = strip::plain(&text);
         let lines = String::from_utf8_lossy(&plain).lines().map(str::to_owned).collect();
-        return Ok(cx.out.json(&Peeked { id: &target.id, live: is_live, cols, rows, cursor, lines })?);
+        return Ok(cx.out.json(&Peeked { id: &target.id, live, cols, rows, cursor, lines })?);
     }
     let mut shown =
         if args.color || cx.out.has_colours() { strip::harmless(&text) } else { strip::plain(&text) };
@@ -71,4 +54,41 @@ pub(super) fn run(cx: &mut Cx, args: &Args) -> Result<(), CliError> {
         shown.push(b'\n');
     }
     Ok(cx.out.bytes(&shown)?)
+}
+
+/// A session's screen.
+pub(super) struct Shown {
+    /// It has a process.
+    pub(super) live: bool,
+    cols: u16,
+    rows: u16,
+    /// Of a live session.
+    cursor: Option<(u16, u16)>,
+    /// With its colours.
+    pub(super) text: Vec<u8>,
+}
+
+/// A session's screen as it is now; of one that has ended, its last.
+pub(super) fn screen(cx: &Cx, target: &Target) -> Result<Shown, CliError> {
+    let live = match cx.host(target)? {
+        None => None,
+        Some(mut link) => match link.ask(&Request::Peek) {
+            Ok(Reply::Screen { cols, rows, cursor, text }) => {
+                Some(Shown { live: true, cols, rows, cursor: Some(cursor), text })
+            }
+            Ok(other) => return Err(HostError::Garbled(format!("{other:?} instead of a screen")).into()),
+            // It ended in this very moment: then its record has the screen.
+            Err(HostError::Broken(_)) => None,
+            Err(e) => return Err(CliError::from(e).about(&target.id)),
+        },
+    };
+    let last =
+        |r: ExitRecord| Shown { live: false, cols: r.cols, rows: r.rows, cursor: None, text: r.screen };
+    live.or_else(|| cx.exit_record(&target.id).map(last)).ok_or_else(|| {
+        CliError::failed(format!(
+            "{} has no screen: it has no process, and left no last screen",
+            target.label()
+        ))
+        .hint(format!("`abide show {}` tells what became of it", target.id))
+    })
 }

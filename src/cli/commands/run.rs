@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 ///
 /// The environment is taken as it is now, without what describes this terminal, an enclosing agent or service. Values
 /// are never written to a disk and are never arguments: --env takes the name of a variable.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 #[command(
     override_usage = "abide run [OPTIONS] \"PROMPT\" [-- AGENT-ARG…]\n       abide run [OPTIONS] -- COMMAND [ARG…]",
     after_help = "\
@@ -39,40 +39,40 @@ Examples:
 pub(crate) struct Args {
     /// What the agent is to do
     #[arg(value_name = "PROMPT")]
-    prompt: Vec<String>,
+    pub(super) prompt: Vec<String>,
     /// The command, or the agent's own arguments
     #[arg(last = true, value_name = "COMMAND")]
-    rest: Vec<OsString>,
+    pub(super) rest: Vec<OsString>,
     /// A name, to use instead of the id
     #[arg(short, long)]
-    name: Option<String>,
+    pub(super) name: Option<String>,
     /// The agent's profile [default: `agent` of the settings, claude]
     #[arg(long, value_name = "PROFILE")]
-    agent: Option<String>,
+    pub(super) agent: Option<String>,
     /// Working directory [default: this one]
     #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
-    cwd: Option<PathBuf>,
+    pub(super) cwd: Option<PathBuf>,
     /// Pass this variable on, even where it would be left out; its value is this shell's
     #[arg(long, value_name = "NAME")]
-    env: Vec<String>,
+    pub(super) env: Vec<String>,
     /// Set the variables of this file: a NAME=value a line, # for comments
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
-    env_file: Vec<PathBuf>,
+    pub(super) env_file: Vec<PathBuf>,
     /// Keep it running, however long it is idle
     #[arg(long)]
-    pin: bool,
+    pub(super) pin: bool,
     /// What becomes of it when the machine, or your last login, ends [default: `restart` of the settings, manual]
     ///
     /// manual: it is parked, and `abide respawn` resumes it. auto: it comes back by itself; an agent resumes its
     /// conversation, and a command runs once more. never: it counts as stopped.
     #[arg(long, value_name = "WHEN")]
-    restart: Option<RestartArg>,
+    pub(super) restart: Option<RestartArg>,
     /// Attach to it at once
     #[arg(long, conflicts_with = "json")]
-    attach: bool,
+    pub(super) attach: bool,
     /// Print the session as JSON: one object as in `abide ls --json`
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// `--restart`
@@ -98,7 +98,7 @@ pub(super) fn run(cx: &mut Cx, args: Args) -> Result<(), CliError> {
     if attach {
         super::attach::need_terminal("--attach needs a terminal")?;
     }
-    let (spec, context) = prepare(cx, args)?;
+    let (spec, context) = prepare(cx, args, context_of_this_process())?;
     let view = one(cx.ask_with(&Command::Run(spec), &context)?)?;
     cx.anchor();
     let (id, name) = (view.record.id.to_string(), view.record.name.clone());
@@ -134,22 +134,17 @@ pub(super) fn of_command(
     command: Vec<OsString>,
 ) -> Result<(RunSpec, Context), CliError> {
     let args = Args {
-        prompt: Vec::new(),
         rest: command,
         name: Some(name),
-        agent: None,
         cwd: Some("/".into()),
-        env: Vec::new(),
-        env_file: Vec::new(),
-        pin: false,
         restart: Some(RestartArg::Never),
-        attach: false,
-        json: false,
+        ..Args::default()
     };
-    prepare(cx, args)
+    prepare(cx, args, context_of_this_process())
 }
 
-fn prepare(cx: &Cx, args: Args) -> Result<(RunSpec, Context), CliError> {
+/// What is asked of the supervisor, and what the session is to have of this process.
+pub(super) fn prepare(cx: &Cx, args: Args, mut context: Context) -> Result<(RunSpec, Context), CliError> {
     let mut prompt = args.prompt;
     if prompt.len() > 1 {
         let words = prompt.join(" ");
@@ -172,7 +167,6 @@ fn prepare(cx: &Cx, args: Args) -> Result<(RunSpec, Context), CliError> {
         (None, None) => None,
     };
     let cwd = working_directory(args.cwd.as_deref())?;
-    let mut context = context_of_this_process();
     for name in &args.env {
         pass_on(&mut context.env, name)?;
     }

@@ -1,6 +1,6 @@
 //! `abide send`
 
-use crate::cli::context::Cx;
+use crate::cli::context::{Cx, Target};
 use crate::cli::error::CliError;
 use crate::client::host::send_once;
 use std::io::Read;
@@ -31,7 +31,7 @@ pub(crate) struct Args {
 }
 
 /// More than this is a file, not something to type.
-const LIMIT: u64 = 1 << 20;
+pub(super) const LIMIT: u64 = 1 << 20;
 
 pub(super) fn run(cx: &mut Cx, args: &Args) -> Result<(), CliError> {
     let text = if args.text == "-" {
@@ -53,7 +53,19 @@ pub(super) fn run(cx: &mut Cx, args: &Args) -> Result<(), CliError> {
         return Err(CliError::usage(format!("more than {LIMIT} bytes are too much to type"))
             .hint("put it into a file, and type the file's name"));
     }
-    let target = cx.target(&args.session)?;
-    send_once(&cx.paths, (&target.id, target.host_pid()), &text, !args.keys, !args.no_enter)
-        .map_err(|e| CliError::from(e).about(&target.id))
+    typed(cx, &args.session, &text, !args.keys, !args.no_enter).map(|_| ())
+}
+
+/// Types into the session that `address` means, exactly once.
+pub(super) fn typed(
+    cx: &Cx,
+    address: &str,
+    text: &[u8],
+    paste: bool,
+    enter: bool,
+) -> Result<Target, CliError> {
+    let target = cx.target(address)?;
+    send_once(&cx.paths, (&target.id, target.host_pid()), text, paste, enter)
+        .map_err(|e| CliError::from(e).about(&target.id))?;
+    Ok(target)
 }

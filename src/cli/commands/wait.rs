@@ -5,7 +5,7 @@ use crate::cli::context::{Cx, one};
 use crate::cli::error::CliError;
 use crate::cli::output::{Listed, STATES, name_of};
 use crate::cli::text::clean;
-use crate::client::control::{self, Control, ControlError, Start, accepted};
+use crate::client::wait::{Hangup, Waited, wait};
 use crate::config::parse_duration;
 use crate::core::event::Command;
 use crate::core::record::State;
@@ -52,26 +52,13 @@ pub(super) fn run(cx: &mut Cx, args: &Args) -> Result<(), CliError> {
     }
     let command = Command::Wait { target: target.id.clone(), states };
     let deadline = args.timeout.map(|ms| Instant::now() + Duration::from_millis(ms));
-    let reply = control::repeat_waiting(|_| {
-        let mut control = Control::connect(&cx.paths, Start::Allowed)?;
-        let tag = control.begin(command.clone(), None)?;
-        loop {
-            if let Some(deadline) = deadline {
-                let left = deadline.saturating_duration_since(Instant::now());
-                control.patience(Some(left.max(Duration::from_millis(1))))?;
-            }
-            let answer = control.answer()?;
-            if answer.tag == tag && answer.last {
-                return accepted(answer.reply);
-            }
-        }
-    });
-    let reply = match reply {
-        Err(ControlError::Silent) if deadline.is_some_and(|d| d <= Instant::now()) => {
+    let reply = match wait(&cx.paths, &command, deadline, &Hangup::default())? {
+        Waited::Answered(reply) => *reply,
+        // Nobody hangs up here.
+        Waited::TimeUp | Waited::HungUp => {
             return Err(CliError::failed(format!("{} is not there yet, and the time is up", target.label()))
                 .hint(format!("`abide why {}` explains its state", target.id)));
         }
-        reply => reply?,
     };
     let view = one(reply)?;
     let state = view.record.state;
