@@ -41,9 +41,9 @@ impl Scene {
     /// The command of the next start.
     fn respawned(&mut self) -> (Vec<Text>, Option<Vec<Text>>) {
         self.ask(Command::Respawn { targets: vec![id(0).to_string()], all: false });
-        let launch = self.acts.iter().rev().find_map(|act| match act {
-            Action::Launch { argv, otherwise, .. } => Some((argv.clone(), otherwise.clone().map(|o| o.argv))),
-            _ => None,
+        let launch = self.acts.iter().rev().find_map(|act| {
+            let Action::Launch { argv, otherwise, .. } = act else { return None };
+            Some((argv.clone(), otherwise.clone().map(|o| o.argv)))
         });
         launch.expect("a launch")
     }
