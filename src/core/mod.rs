@@ -35,6 +35,7 @@ pub mod upgrade;
 mod watch;
 mod who;
 mod why;
+pub mod worktree;
 
 pub use requests::{STATES, shown_state};
 
