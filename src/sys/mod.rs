@@ -6,6 +6,7 @@ pub mod disk;
 pub mod exec;
 pub mod fd;
 pub mod files;
+pub mod inside;
 pub mod locks;
 pub mod machine;
 pub mod mount;
