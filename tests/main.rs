@@ -11,6 +11,7 @@
 //! | `supervisor` | the supervisor as it is: the bare protocol, crashes, activation |
 //! | `screen` | the screen of a session beside tmux |
 //! | `tidy` | the rules of the source tree |
+//! | `worktree` | worktrees on real repositories: nobody loses a line |
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stdout,
@@ -28,3 +29,4 @@ mod service;
 mod supervisor;
 mod support;
 mod tidy;
+mod worktree;

@@ -7,7 +7,8 @@
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use std::ffi::{OsStr, OsString};
-use std::io::{self, Read};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -47,6 +48,8 @@ pub struct Git {
     /// For messages.
     words: String,
     within: Option<Duration>,
+    input: Option<Vec<u8>>,
+    output: Option<File>,
 }
 
 /// What went wrong.
@@ -109,7 +112,7 @@ impl Git {
         if trust == Trust::Untrusted {
             command.args(["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false"]);
         }
-        Self { command, words: String::new(), within: None }
+        Self { command, words: String::new(), within: None, input: None, output: None }
     }
 
     /// Ends it when it takes longer than this.
@@ -131,6 +134,12 @@ impl Git {
         self
     }
 
+    /// Gives it something to read: lists of any length go this way, where a command line has an end.
+    pub fn input(mut self, bytes: Vec<u8>) -> Self {
+        self.input = Some(bytes);
+        self
+    }
+
     /// Sets a variable.
     pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.command.env(name, value);
@@ -142,13 +151,44 @@ impl Git {
     /// # Errors
     /// [`GitError`].
     pub fn run(self) -> Result<Vec<u8>, GitError> {
-        let Self { mut command, words, within } = self;
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.run_whole().map(|(said, _)| said)
+    }
+
+    /// As [`Git::run`], where a warning is as good as a failure: git passes over what it cannot look at, with one.
+    ///
+    /// # Errors
+    /// [`GitError`]; also where it succeeded and complained.
+    pub fn run_without_a_word(self) -> Result<Vec<u8>, GitError> {
+        let words = short(&self.words);
+        let (said, (complaint, status)) = self.run_whole()?;
+        if complaint.is_empty() { Ok(said) } else { Err(GitError::Failed { words, complaint, status }) }
+    }
+
+    /// Runs it; what it says goes into a file.
+    ///
+    /// # Errors
+    /// [`GitError`].
+    pub fn run_into(mut self, file: File) -> Result<(), GitError> {
+        self.output = Some(file);
+        self.run_whole().map(drop)
+    }
+
+    /// Its output, its complaint and its end.
+    fn run_whole(self) -> Result<(Vec<u8>, (String, ExitStatus)), GitError> {
+        let Self { mut command, words, within, input, output } = self;
+        if input.is_some() {
+            command.stdin(Stdio::piped());
+        }
+        command.stdout(output.map_or_else(Stdio::piped, Stdio::from)).stderr(Stdio::piped());
         if within.is_some() {
             // What is ended when it is late is all of it: git starts others, and they have its pipes.
             command.process_group(0);
         }
         let mut child = command.spawn().map_err(GitError::Start)?;
+        if let Some((bytes, mut pipe)) = input.zip(child.stdin.take()) {
+            // One that reads no further has said what it thinks of it. The thread ends with git, however that ends.
+            std::thread::spawn(move || _ = pipe.write_all(&bytes));
+        }
         let (done, finished) = mpsc::channel();
         let read = |pipe: Option<Box<dyn Read + Send>>, most: u64| {
             let done = done.clone();
@@ -177,12 +217,13 @@ impl Git {
         }
         let complaint = err.join().unwrap_or_else(|_| Ok(Vec::new())).map_err(GitError::Start)?;
         let status = child.wait().map_err(GitError::Start)?;
-        if status.success() {
-            return Ok(said);
-        }
         let complaint = String::from_utf8_lossy(&complaint);
         let lines: Vec<&str> = complaint.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
-        let complaint = if lines.is_empty() { status.to_string() } else { lines.join("; ") };
+        let complaint = lines.join("; ");
+        if status.success() {
+            return Ok((said, (complaint, status)));
+        }
+        let complaint = if complaint.is_empty() { status.to_string() } else { complaint };
         Err(GitError::Failed { words: short(&words), complaint, status })
     }
 
