@@ -20,6 +20,7 @@ pub use roles::Mark;
 
 use crate::core::classify::{Evidence, Proc, Role, Unit};
 use crate::paths::Paths;
+use crate::registry::Registry;
 use crate::sys::peer::Credentials;
 use crate::sys::process::{self, Process};
 use std::collections::HashMap;
@@ -33,8 +34,20 @@ pub struct Look<'a> {
     pub marks: &'a [Mark],
     /// The supervisor that asks; 0 for none.
     pub supervisor: u32,
+    /// Who is registered.
+    pub agents: &'a dyn Agents,
+}
+
+/// Agents that are known by their processes.
+pub trait Agents {
     /// The profile of the registered agent with this process id and start time.
-    pub agent_at: &'a dyn Fn(u32, u64) -> Option<String>,
+    fn at(&self, pid: u32, start: u64) -> Option<String>;
+}
+
+impl Agents for Registry {
+    fn at(&self, pid: u32, start: u64) -> Option<String> {
+        self.agent_at(pid, start)
+    }
 }
 
 impl fmt::Debug for Look<'_> {
@@ -87,7 +100,7 @@ fn of_process(pid: u32, look: &Look<'_>) -> Evidence {
                 _ => *starts.entry(leader).or_insert_with(|| process::start_time(leader)),
             },
             role: role(pid, &p, ours, look),
-            agent: if ours { (look.agent_at)(pid, p.start) } else { None },
+            agent: if ours { look.agents.at(pid, p.start) } else { None },
             name: p.name,
         });
     }

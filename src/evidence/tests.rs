@@ -2,12 +2,19 @@ use super::*;
 use crate::core::classify::classify;
 use std::os::unix::net::UnixStream;
 
-fn nobody(_: u32, _: u64) -> Option<String> {
-    None
+/// One registered agent: its process id and start time.
+struct One(u32, u64);
+
+impl Agents for One {
+    fn at(&self, pid: u32, start: u64) -> Option<String> {
+        ((pid, start) == (self.0, self.1)).then(|| "toy".to_owned())
+    }
 }
 
+const NOBODY: &One = &One(0, 0);
+
 fn look() -> Look<'static> {
-    Look { tag: None, marks: &[], supervisor: 0, agent_at: &nobody }
+    Look { tag: None, marks: &[], supervisor: 0, agents: NOBODY }
 }
 
 #[test]
@@ -39,10 +46,10 @@ fn a_peer_is_known_by_its_handle_or_by_the_start_time_that_it_stated() {
 fn a_registered_agent_is_the_subject_by_its_start_time_too() {
     let parent = Process::of(std::process::id()).expect("self").parent;
     let start = process::start_time(parent);
-    let exactly = |pid, at| (pid == parent && at == start).then(|| "toy".to_owned());
-    let look = Look { agent_at: &exactly, ..look() };
-    assert_eq!(of_process(std::process::id(), &look).subject().map(|p| p.pid), Some(parent));
-    let another = |pid, at| (pid == parent && at == start + 1).then(|| "toy".to_owned());
-    let look = Look { agent_at: &another, ..look };
-    assert_eq!(of_process(std::process::id(), &look).subject().map(|p| p.pid), Some(std::process::id()));
+    let subject = |agent: &One| {
+        let look = Look { agents: agent, ..look() };
+        of_process(std::process::id(), &look).subject().map(|p| p.pid)
+    };
+    assert_eq!(subject(&One(parent, start)), Some(parent));
+    assert_eq!(subject(&One(parent, start + 1)), Some(std::process::id()));
 }

@@ -45,6 +45,7 @@ use crate::core::id::SessionId;
 use crate::core::record::Origin;
 use crate::evidence::Mark;
 use crate::paths::Paths;
+use crate::registry::Registry;
 use crate::roster::{self, Store};
 use crate::service::notify::{self, Readiness};
 use crate::service::{Listener, Manager, program};
@@ -333,6 +334,7 @@ async fn run(
     };
     let prepare = Arc::new(prepare::Prepare {
         tag: paths.tag(),
+        registry: Registry::of(&paths),
         marks: Mark::all(&paths),
         paths: paths.clone(),
         store: store.clone(),

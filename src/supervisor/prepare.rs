@@ -9,6 +9,7 @@ use crate::core::id::SessionId;
 use crate::core::text::Text;
 use crate::evidence::{Look, Mark};
 use crate::paths::Paths;
+use crate::registry::Registry;
 use crate::roster::Store;
 use std::io;
 
@@ -23,6 +24,7 @@ pub(super) struct Prepare {
     pub(super) marks: Vec<Mark>,
     /// See [`Paths::tag`].
     pub(super) tag: Option<String>,
+    pub(super) registry: Registry,
 }
 
 /// A command, ready for the core.
@@ -54,7 +56,7 @@ impl Prepare {
             tag: self.tag.as_deref(),
             marks: &self.marks,
             supervisor: std::process::id(),
-            agent_at: &|_, _| None,
+            agents: &self.registry,
         }
     }
 

@@ -11,6 +11,7 @@
 //! [`under_systemd`] starts this program again for the right-hand column.
 
 mod agent;
+mod classes;
 mod doctor;
 mod environment;
 mod mcp;

@@ -5,3 +5,4 @@ mod clients;
 mod crashes;
 mod raw;
 mod sessions;
+mod who;

@@ -76,7 +76,18 @@ impl Client {
 
     /// As [`Client::connect`].
     pub(super) fn try_connect(home: &Home) -> io::Result<(Self, Welcome)> {
-        let mut client = Self::dial(home)?;
+        Self::dial(home)?.greet()
+    }
+
+    /// Shakes hands over a connection that somebody made.
+    pub(super) fn over(stream: UnixStream) -> io::Result<Self> {
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        Ok(Self { stream, inbox: Inbox::default(), tag: 0 }.greet()?.0)
+    }
+
+    fn greet(mut self) -> io::Result<(Self, Welcome)> {
+        let client = &mut self;
         client.put(
             control::HELLO,
             &Hello { min: control::MIN, max: control::CURRENT, build: "test".into(), start: None },
@@ -84,7 +95,7 @@ impl Client {
         let (kind, payload) = client.next()?;
         assert_eq!(kind, control::WELCOME, "{}", String::from_utf8_lossy(&payload));
         let welcome = serde_json::from_slice(&payload)?;
-        Ok((client, welcome))
+        Ok((self, welcome))
     }
 
     /// Connects and says nothing.

@@ -12,6 +12,7 @@ use crate::core::event::Command;
 use crate::core::id::SessionId;
 use crate::core::record::{Kind, Template};
 use crate::evidence::{self, Look, Mark};
+use crate::registry::Registry;
 use serde::Serialize;
 
 /// What the caller counts as. Keys are only ever added.
@@ -114,7 +115,8 @@ fn ask(cx: &Cx) -> Result<Option<(Class, Evidence)>, CliError> {
 /// Without a supervisor.
 fn look(cx: &Cx) -> (Class, Evidence) {
     let (tag, marks) = (cx.paths.tag(), Mark::all(&cx.paths));
-    let look = Look { tag: tag.as_deref(), marks: &marks, supervisor: 0, agent_at: &|_, _| None };
+    let agents = Registry::of(&cx.paths);
+    let look = Look { tag: tag.as_deref(), marks: &marks, supervisor: 0, agents: &agents };
     let evidence = evidence::of_self(&cx.paths, &look);
     (classify(&evidence), evidence)
 }
