@@ -5,7 +5,7 @@ use nix::sys::signal::Signal;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
@@ -26,8 +26,9 @@ impl Installed {
         for name in ["abide", "abided", "abide-host"] {
             let original = originals.join(name);
             // Debug builds are large, and are copied many times here.
-            let stripped = run(Command::new("strip").arg("-o").arg(&original).arg(program(name)));
-            if !stripped.status.success() {
+            let mut strip = Command::new("strip");
+            let stripped = strip.arg("-o").arg(&original).arg(program(name)).stderr(Stdio::null()).status();
+            if !stripped.is_ok_and(|status| status.success()) {
                 fs::copy(program(name), &original).expect("copied");
             }
             fs::copy(&original, bin.join(name)).expect("copied");

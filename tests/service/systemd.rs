@@ -185,7 +185,7 @@ fn a_unit_tells_nothing_of_its_client_and_takes_the_users_drop_ins() {
     let shown = systemctl(&["show", &unit]);
     assert!(!shown.ok().contains("open-sesame") && !shown.ok().contains("SECRET_TOKEN"), "{shown}");
     assert_eq!(property(&unit, "TasksMax"), "77");
-    assert_eq!(property(&unit, "CPUAccounting"), "yes");
+    assert_eq!(property(&unit, "MemoryAccounting"), "yes");
     assert_eq!(property(&unit, "CollectMode"), "inactive-or-failed");
     assert_eq!(property(&unit, "Type"), "exec");
 }

@@ -148,7 +148,7 @@ impl Mount {
     }
 }
 
-/// The first mount of type `cgroup2`: `ID PARENT MAJOR:MINOR ROOT POINT OPTIONS [TAGS…] - TYPE SOURCE OPTIONS`.
+/// The first mount of type `cgroup2` that has a part of our namespace: `ID PARENT MAJOR:MINOR ROOT POINT OPTIONS [TAGS…] - TYPE SOURCE OPTIONS`.
 fn parse_mounts(mountinfo: &str) -> Option<Mount> {
     mountinfo.lines().find_map(|line| {
         let (place, kind) = line.split_once(" - ")?;
@@ -157,6 +157,10 @@ fn parse_mounts(mountinfo: &str) -> Option<Mount> {
         }
         let mut fields = place.split(' ').skip(3);
         let (root, point) = (fields.next()?, fields.next()?);
+        // What is outside of it shows as `/..`, and is no place of any group that we are told of.
+        if root.split('/').any(|part| part == "..") {
+            return None;
+        }
         Some(Mount { root: root.to_owned(), point: PathBuf::from(point) })
     })
 }
@@ -175,6 +179,11 @@ mod tests {
         assert_eq!(found, Mount { root: "/".into(), point: "/sys/fs/cgroup/unified".into() });
         assert_eq!(parse_mounts(""), None);
         assert_eq!(parse_mounts("1 2 3 4 - cgroup2"), None);
+        let outside = "163 153 0:38 /.. /box/sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
+        assert_eq!(parse_mounts(outside), None);
+        let found =
+            parse_mounts(&format!("{outside}132 131 0:38 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"));
+        assert_eq!(found, Some(Mount { root: "/".into(), point: "/sys/fs/cgroup".into() }));
     }
 
     #[test]
