@@ -13,7 +13,7 @@ use super::record::{
 };
 use super::requests::{Goal, STATES, Waiter};
 use super::restart;
-use super::roll::{Program, Roll};
+use super::roll::Roll;
 use super::session::{Phase, Session};
 use super::text::Text;
 use std::collections::{BTreeMap, BTreeSet};
@@ -161,10 +161,10 @@ impl Fleet {
             needs: restart::needed(&spec.env_names, &plan.needs, &spec.asked_for),
             lacks: Vec::new(),
             stand_in: false,
-            found_in: Text::default(),
+            found_in: plan.found_in,
             attempts: 0,
             due_ms: 0,
-            program: Program::default(),
+            program: plan.program,
             roll: Roll::No,
             agent: spec.agent,
             respawn_flags: if plan.respawn_argv.is_empty() { Vec::new() } else { spec.argv },

@@ -183,6 +183,10 @@ pub struct Plan {
     pub unguarded: String,
     /// Variables that the agent cannot do without where it had them: names, or beginnings of names with a `*`.
     pub needs: Vec<String>,
+    /// Folder in which the `PATH` of its environment leads to the program; empty for none.
+    pub found_in: Text,
+    /// The program that was found; empty for none.
+    pub program: super::roll::Program,
 }
 
 /// Where a supervisor finds itself.

@@ -209,7 +209,7 @@ async fn requests(
 async fn ask(request: Request, outbox: &Outbox, asker: &Asker, client: &Client) -> Option<String> {
     let Request { tag, command, context } = request;
     let peer = asker.peer(&command, client);
-    match prepare::prepare(command, &client.prepare).await {
+    match prepare::prepare(command, context.as_ref(), &client.prepare).await {
         Ok(prepared) => {
             let asked = Asked {
                 ticket: client.ticket(),

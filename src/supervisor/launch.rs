@@ -166,7 +166,7 @@ pub(super) fn lay_out(
 
 /// The folder in which this environment's `PATH` leads to a program; none where it leads nowhere, or the program is named
 /// by a path.
-fn folder_of(program: &Text, env: &[Text]) -> Option<Text> {
+pub(super) fn folder_of(program: &Text, env: &[Text]) -> Option<Text> {
     if program.0.contains(&b'/') || program.0.is_empty() {
         return None;
     }

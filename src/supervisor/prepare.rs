@@ -2,6 +2,7 @@
 //! since profiles are files.
 
 use super::connection::error;
+use super::{launch, programs};
 use crate::agents::{self, Profile};
 use crate::core::action::{ErrorKind, Reply};
 use crate::core::event::{Command, Plan, RunSpec};
@@ -11,6 +12,7 @@ use crate::evidence::{Look, Mark};
 use crate::paths::Paths;
 use crate::registry::Registry;
 use crate::roster::Store;
+use crate::wire::control::Context;
 use std::io;
 
 /// What preparing needs.
@@ -39,13 +41,15 @@ pub(super) struct Prepared {
 /// Prepares a request; the error is its answer.
 pub(super) async fn prepare(
     command: Command,
+    context: Option<&Context>,
     with: &std::sync::Arc<Prepare>,
 ) -> Result<Prepared, Box<Reply>> {
     let Command::Run(spec) = command else {
         return Ok(Prepared { command, draft: None, set: Vec::new() });
     };
     let with = std::sync::Arc::clone(with);
-    let run = tokio::task::spawn_blocking(move || with.run(spec));
+    let path = context.and_then(|c| c.env.iter().find(|v| v.0.starts_with(b"PATH=")).cloned());
+    let run = tokio::task::spawn_blocking(move || with.run(spec, path.as_slice()));
     run.await.unwrap_or_else(|e| Err(error(ErrorKind::Failed, &format!("the request failed: {e}"), "")))
 }
 
@@ -60,7 +64,8 @@ impl Prepare {
         }
     }
 
-    fn run(&self, mut spec: RunSpec) -> Result<Prepared, Box<Reply>> {
+    /// `path`: the `PATH` of its environment.
+    fn run(&self, mut spec: RunSpec, path: &[Text]) -> Result<Prepared, Box<Reply>> {
         let system = |what: &str| {
             let what = what.to_owned();
             move |e: io::Error| error(ErrorKind::Failed, &format!("{what}: {e}"), "")
@@ -71,7 +76,7 @@ impl Prepare {
         if spec.agent.is_none() && (spec.prompt.is_some() || spec.argv.is_empty()) {
             spec.agent = Some(self.agent.clone());
         }
-        let (plan, set) = match &spec.agent {
+        let (mut plan, set) = match &spec.agent {
             None => (agents::plain(&spec.argv), Vec::new()),
             Some(name) => {
                 let profile = self.profile(name)?;
@@ -83,6 +88,12 @@ impl Prepare {
                 (plan, profile.env)
             }
         };
+        // Known before the record is first written, so that it need not be written again for that.
+        let folder = plan.argv.first().and_then(|program| launch::folder_of(program, path));
+        if let Some(program) = plan.argv.first() {
+            plan.program = programs::of_command(program, folder.as_ref(), &spec.cwd);
+        }
+        plan.found_in = folder.unwrap_or_default();
         let id = self.free_id().map_err(system("cannot choose a session id"))?;
         Ok(Prepared { command: Command::Run(spec), draft: Some((id, plan)), set })
     }

@@ -2,13 +2,14 @@
 
 use super::{Process, Signal};
 use nix::errno::Errno;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 pub(super) fn process(pid: u32) -> io::Result<Process> {
-    let stat = std::fs::read(format!("/proc/{pid}/stat")).map_err(|e| {
+    let stat = whole(&format!("/proc/{pid}/stat")).map_err(|e| {
         // A process that ends while we read is as gone as one that ended before.
         if e.raw_os_error() == Some(libc::ESRCH) { io::ErrorKind::NotFound.into() } else { e }
     })?;
@@ -21,14 +22,15 @@ pub(super) fn user(pid: u32) -> io::Result<u32> {
         return Ok(owner);
     }
     // The folder of a process that must not be looked into is root's, whoever runs it.
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let status = whole(&format!("/proc/{pid}/status"))?;
+    let status = String::from_utf8_lossy(&status);
     let ids = status.lines().find_map(|line| line.strip_prefix("Uid:"));
     ids.and_then(|ids| ids.split_ascii_whitespace().nth(1)?.parse().ok())
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "/proc/PID/status has another form"))
 }
 
 pub(super) fn control_groups(pid: u32) -> io::Result<Vec<String>> {
-    let text = std::fs::read(format!("/proc/{pid}/cgroup"))?;
+    let text = whole(&format!("/proc/{pid}/cgroup"))?;
     Ok(groups(&String::from_utf8_lossy(&text)))
 }
 
@@ -69,9 +71,17 @@ pub(super) fn cwd(pid: u32) -> io::Result<PathBuf> {
 }
 
 pub(super) fn arguments(pid: u32) -> io::Result<Vec<Vec<u8>>> {
-    let line = std::fs::read(format!("/proc/{pid}/cmdline"))?;
+    let line = whole(&format!("/proc/{pid}/cmdline"))?;
     let line = line.strip_suffix(b"\0").unwrap_or(&line);
     Ok(line.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect())
+}
+
+/// A file of `/proc`, which states no size: nearly all of them are read at once, where growing little by little would take
+/// six calls.
+fn whole(path: &str) -> io::Result<Vec<u8>> {
+    let mut content = Vec::with_capacity(4096);
+    File::open(path)?.read_to_end(&mut content)?;
+    Ok(content)
 }
 
 /// The name may hold anything, spaces and parentheses included: fields are counted from the last `)`.
