@@ -59,9 +59,12 @@ impl Mark {
     }
 
     fn fits(&self, arguments: &[Vec<u8>]) -> bool {
-        let base = |arg: &[u8]| arg.rsplit(|b| *b == b'/').next().unwrap_or_default().to_vec();
-        // The program itself, or the script that an interpreter was given.
-        let named = arguments.iter().take(2).any(|arg| base(arg) == self.program.as_bytes());
+        // The program itself, or the script that an interpreter was given. Some put a word behind their own name, which
+        // is one argument then.
+        let named = arguments.iter().take(2).any(|arg| {
+            let base = arg.rsplit(|b| *b == b'/').next().unwrap_or_default();
+            base.split(|b| *b == b' ').next() == Some(self.program.as_bytes())
+        });
         named && arguments.iter().take(WORDS).skip(1).any(|arg| arg == self.word.as_bytes())
     }
 }
@@ -95,12 +98,15 @@ mod tests {
     #[test]
     fn a_vendors_program_is_known_by_its_name_and_a_word() {
         let role = |line: &str| {
-            let arguments: Vec<Vec<u8>> = line.split(' ').map(|word| word.as_bytes().to_vec()).collect();
+            let arguments: Vec<Vec<u8>> =
+                line.split(' ').map(|word| word.replace('_', " ").into_bytes()).collect();
             mark().iter().find(|mark| mark.fits(&arguments)).map(|mark| mark.role)
         };
         assert_eq!(role("toy --bg"), Some(Role::VendorBackground));
         assert_eq!(role("/opt/bin/toy -x --bg y"), Some(Role::VendorBackground));
         assert_eq!(role("node /opt/bin/toy serve"), Some(Role::VendorShared));
+        // As Claude Code calls its own.
+        assert_eq!(role("toy_bg-host --bg /tmp/x.sock"), Some(Role::VendorBackground));
         for other in ["toy", "toy --bgx", "toys --bg", "--bg toy", "sh -c toy --bg", "serve", ""] {
             assert_eq!(role(other), None, "{other}");
         }
