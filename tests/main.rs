@@ -7,6 +7,7 @@
 //! | `e2e` | the programs as users run them, standalone and under a real `systemd --user` |
 //! | `fuzz` | what holds for any bytes from outside, on the seeds |
 //! | `host` | the host as it is: real terminals, the bare protocol |
+//! | `registry` | the registry of live sessions: many processes that write, are killed, and whose ids come again |
 //! | `service` | where hosts and the supervisor run, standalone and under a real `systemd --user` |
 //! | `supervisor` | the supervisor as it is: the bare protocol, crashes, activation |
 //! | `screen` | the screen of a session beside tmux |
@@ -24,6 +25,7 @@ mod cli;
 mod e2e;
 mod fuzz;
 mod host;
+mod registry;
 mod screen;
 mod service;
 mod supervisor;

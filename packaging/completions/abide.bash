@@ -20,7 +20,7 @@ _abide() {
                 cmd="abide__subcmd__attach"
                 ;;
             abide,agents)
-                cmd="abide__subcmd__ls"
+                cmd="abide__subcmd__ps"
                 ;;
             abide,attach)
                 cmd="abide__subcmd__attach"
@@ -68,7 +68,7 @@ _abide() {
                 cmd="abide__subcmd__pin"
                 ;;
             abide,ps)
-                cmd="abide__subcmd__ls"
+                cmd="abide__subcmd__ps"
                 ;;
             abide,rename)
                 cmd="abide__subcmd__rename"
@@ -172,6 +172,9 @@ _abide() {
             abide__subcmd__help,pin)
                 cmd="abide__subcmd__help__subcmd__pin"
                 ;;
+            abide__subcmd__help,ps)
+                cmd="abide__subcmd__help__subcmd__ps"
+                ;;
             abide__subcmd__help,rename)
                 cmd="abide__subcmd__help__subcmd__rename"
                 ;;
@@ -224,7 +227,7 @@ _abide() {
 
     case "${cmd}" in
         abide)
-            opts="-h -V --help --version run attach a peek logs send wait ls ps agents list show stop kill respawn rm pin unpin rename why events mcp daemon doctor install uninstall completions man help"
+            opts="-h -V --help --version run attach a peek logs send wait ls list ps agents show stop kill respawn rm pin unpin rename why events mcp daemon doctor install uninstall completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -464,7 +467,7 @@ _abide() {
             return 0
             ;;
         abide__subcmd__help)
-            opts="run attach peek logs send wait ls show stop respawn rm pin unpin rename why events mcp daemon doctor install uninstall completions man help"
+            opts="run attach peek logs send wait ls ps show stop respawn rm pin unpin rename why events mcp daemon doctor install uninstall completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -702,6 +705,20 @@ _abide() {
             return 0
             ;;
         abide__subcmd__help__subcmd__pin)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        abide__subcmd__help__subcmd__ps)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1001,6 +1018,27 @@ _abide() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        abide__subcmd__ps)
+            opts="-a -m -h --json --all --memory --cwd --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --cwd)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         abide__subcmd__rename)
             opts="-h --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -1016,7 +1054,7 @@ _abide() {
             return 0
             ;;
         abide__subcmd__respawn)
-            opts="-h --all --when-idle --json --help"
+            opts="-h --all --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1200,7 +1238,7 @@ _abide() {
             return 0
             ;;
         abide__subcmd__why)
-            opts="-h --self --json --help"
+            opts="-h --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -7,6 +7,7 @@ mod commands;
 mod context;
 mod error;
 mod output;
+mod registered;
 mod text;
 mod usage;
 
@@ -35,6 +36,7 @@ A first session:
   abide attach 7c5d               into it; the start of an id, or its name, is enough
   (Ctrl-\\, then d)                out of it again: it goes on
   abide ls                        what runs, and what waits for you
+  abide ps                        your own sessions at terminals, too
   abide logs -f 7c5d              its output as it comes
   abide stop 7c5d                 end it; `abide rm 7c5d` forgets it
 

@@ -25,11 +25,16 @@ pub fn here() -> Here {
 
 /// What there is of a process id.
 pub fn look(pid: u32) -> Seen {
+    look_closely(pid).0
+}
+
+/// The same, with the leader of the process's session; 0 for none.
+pub(super) fn look_closely(pid: u32) -> (Seen, u32) {
     match Process::of(pid) {
-        Ok(process) if process.zombie => Seen::Gone,
-        Ok(process) => Seen::Runs(process.start),
-        Err(e) if e.kind() == ErrorKind::NotFound => Seen::Gone,
-        Err(_) => Seen::Hidden,
+        Ok(process) if process.zombie => (Seen::Gone, 0),
+        Ok(process) => (Seen::Runs(process.start), u32::try_from(process.session).unwrap_or(0)),
+        Err(e) if e.kind() == ErrorKind::NotFound => (Seen::Gone, 0),
+        Err(_) => (Seen::Hidden, 0),
     }
 }
 

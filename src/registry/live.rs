@@ -1,6 +1,7 @@
 //! Counting, which sweeps.
 
 use super::folder::{self, Found, failed};
+use super::here::look_closely;
 use super::{PATIENCE, Registry, RegistryError, look};
 use crate::core::registry::{Entry, Fate, fate, names, same};
 use nix::unistd::geteuid;
@@ -27,18 +28,27 @@ impl Registry {
             }
             let path = self.folder.join(&name);
             match folder::read(&path, pid) {
-                Found::Entry(entry) => match fate::fate(&entry, &self.here, look) {
-                    Fate::Alive => alive.push(entry),
-                    Fate::Dead => dead.push((path, pid)),
-                    Fate::Elsewhere | Fate::Unknown => {}
-                },
+                Found::Entry(entry) => {
+                    let mut leader = 0;
+                    let look = |pid| {
+                        let (seen, its) = look_closely(pid);
+                        leader = its;
+                        seen
+                    };
+                    match fate::fate(&entry, &self.here, look) {
+                        Fate::Alive => alive.push((entry, leader)),
+                        Fate::Dead => dead.push((path, pid)),
+                        Fate::Elsewhere | Fate::Unknown => {}
+                    }
+                }
                 Found::Nothing | Found::Unusable => {}
             }
         }
         if !dead.is_empty() || !left.is_empty() {
             self.sweep(&dead, &left);
         }
-        Ok(same::sessions(alive))
+        same::place_at_terminals(&mut alive);
+        Ok(same::sessions(alive.into_iter().map(|(entry, _)| entry).collect()))
     }
 
     /// Names in the folder; none where there is no folder yet.

@@ -372,6 +372,8 @@ impl Engine {
             self.take(input);
         }
         self.hands.writer.flush().await;
+        // Whoever keeps the registry's lock must not keep us: the next count makes up for it.
+        _ = tokio::time::timeout(FAREWELL, self.hands.registrar.flush()).await;
         self.leaving.send_replace(true);
         let farewell = async { while self.connections.join_next().await.is_some() {} };
         // Who does not read by then has lost an answer, and nothing else.

@@ -5,6 +5,7 @@
 //! | `engine` | the loop, and the sole owner of the fleet |
 //! | `perform`, `launch` | what each action does |
 //! | `writer` | the thread that waits for disks |
+//! | `registrar` | the thread that writes its sessions into the registry |
 //! | `orders` | start orders, with the sessions' environments |
 //! | `connection`, `outbox`, `prepare` | one client |
 //! | `links`, `births`, `adopt` | hosts: watched, reported, found |
@@ -32,6 +33,7 @@ mod perform;
 mod prepare;
 mod programs;
 mod proof;
+mod registrar;
 mod surroundings;
 mod upgrade;
 mod watch;
@@ -316,6 +318,9 @@ async fn run(
     tracing::info!(manager = manager.name(), sessions = records.len(), "records are read");
     let writer = writer::Writer::start(store.clone(), &records, orders.clone(), inputs.clone())
         .map_err(|e| text(&e))?;
+    // A rehearsal's sessions are another supervisor's.
+    let own = if rehearsal { &[][..] } else { &records };
+    let registrar = registrar::Registrar::start(&paths, own).map_err(|e| text(&e))?;
     let origin = if listener.is_inherited() { Origin::Service } else { Origin::Transient };
     let inventory = adopt::look(&paths, orders.as_ref(), &records).await;
     if rehearsal && let Some(unspoken) = inventory.unspoken.first() {
@@ -352,7 +357,7 @@ async fn run(
         // Without an engine nobody needs to know.
         watch::FileWatch::start(own_socket.clone(), move || _ = inputs.send(input::Input::SocketTouched))
     });
-    let mut hands = perform::Hands::new(paths, settings, orders, manager, writer, inputs);
+    let mut hands = perform::Hands::new(paths, settings, orders, manager, (writer, registrar), inputs);
     hands.rehearsal = rehearsal;
     let mut engine = Engine::new(fleet, hands, queue, listener, births, client).map_err(|e| text(&e))?;
     engine.adopt(adopt, inventory);

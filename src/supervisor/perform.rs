@@ -9,6 +9,7 @@ use super::orders::Orders;
 use super::outbox::Outbox;
 use super::prepare::names;
 use super::programs::Programs;
+use super::registrar::Registrar;
 use super::writer::Writer;
 use crate::agents;
 use crate::config::Settings;
@@ -35,6 +36,7 @@ pub(super) struct Hands {
     pub(super) orders: Option<Orders>,
     pub(super) manager: Arc<Manager>,
     pub(super) writer: Writer,
+    pub(super) registrar: Registrar,
     pub(super) inputs: Inputs,
     tickets: HashMap<Ticket, Open>,
     links: HashMap<(SessionId, u64), Watched>,
@@ -72,7 +74,7 @@ impl Hands {
         settings: Settings,
         orders: Option<Orders>,
         manager: Manager,
-        writer: Writer,
+        (writer, registrar): (Writer, Registrar),
         inputs: Inputs,
     ) -> Self {
         Self {
@@ -82,6 +84,7 @@ impl Hands {
             manager: Arc::new(manager),
             writer,
             programs: Programs::new(inputs.clone()),
+            registrar,
             inputs,
             tickets: HashMap::new(),
             links: HashMap::new(),
@@ -148,6 +151,7 @@ impl Hands {
             Action::Save(record) => {
                 if !self.rehearsal {
                     self.prepare(&record);
+                    self.registrar.tell(&record);
                 }
                 self.writer.save(record);
             }
@@ -172,6 +176,7 @@ impl Hands {
             Action::Stop { id, generation, grace_ms } => self.stop(id, generation, grace_ms),
             Action::Remove { id } => {
                 self.prepared.remove(&id);
+                self.registrar.forget(id);
                 self.writer.remove(id);
             }
             Action::Reply { ticket, reply, last } => self.reply(ticket, &reply, last),

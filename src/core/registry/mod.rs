@@ -11,6 +11,7 @@
 mod entry;
 pub mod fate;
 pub mod names;
+pub mod ours;
 pub mod same;
 
 pub use entry::{Entry, Key, LARGEST, LONGEST_VALUE, Patch, Status};

@@ -5,7 +5,7 @@
 //! another machine. Entries are one session where they share a process, a log, a socket, or the name of a conversation.
 //! It counts once, with what all of them say.
 
-use super::{Entry, Key, Status};
+use super::{Entry, Key, Patch, Status};
 use crate::core::record::Kind;
 use std::collections::BTreeMap;
 
@@ -29,6 +29,21 @@ pub fn sessions(entries: Vec<Entry>) -> Vec<Entry> {
     let mut sessions: Vec<Entry> = members.into_values().filter_map(as_one).collect();
     sessions.sort_by_key(age);
     sessions
+}
+
+/// Says of each that runs at the terminal of a session of abide that its output is that session's. With each comes the
+/// leader of its process's session: at a session's terminal that is the program which abide started.
+pub fn place_at_terminals(entries: &mut [(Entry, u32)]) {
+    let logs: BTreeMap<u32, Patch> = entries
+        .iter()
+        .filter_map(|(entry, _)| Some((entry.process.pid, entry.path(Key::LogPath)?)))
+        .map(|(pid, log)| (pid, Patch::new().path(Key::LogPath, &log)))
+        .collect();
+    for (entry, leader) in entries {
+        if let Some(log) = logs.get(leader).filter(|_| entry.path(Key::LogPath).is_none()) {
+            entry.merge(log);
+        }
+    }
 }
 
 fn is_session(entry: &Entry) -> bool {
@@ -77,7 +92,7 @@ fn as_one(mut members: Vec<Entry>) -> Option<Entry> {
     let mut one = members.next()?;
     members.for_each(|other| one.fill_from(&other));
     if let Some((status, waiting_for)) = told {
-        one.merge(&super::Patch::new().status(status, waiting_for.as_deref()));
+        one.merge(&Patch::new().status(status, waiting_for.as_deref()));
     }
     Some(one)
 }

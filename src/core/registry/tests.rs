@@ -232,6 +232,19 @@ fn a_session_of_two_ways_counts_once() {
     assert_eq!(second, &another);
 }
 
+#[test]
+fn an_agent_at_the_terminal_of_a_session_is_that_session() {
+    let shell = Entry::new(entry(20).process, &Patch::new().text(Key::LogPath, "/jobs/1/output.log"));
+    let agent = Entry::new(entry(21).process, &Patch::new().text(Key::SessionId, "conversation"));
+    let yours = Entry::new(entry(31).process, &Patch::new());
+    let mut found = [(agent, 20), (shell, 20), (yours, 30)];
+    super::same::place_at_terminals(&mut found);
+    let counted = sessions(found.map(|(entry, _)| entry).to_vec());
+    let mut pids: Vec<u32> = counted.iter().map(|e| e.process.pid).collect();
+    pids.sort_unstable();
+    assert_eq!(pids, [20, 31]);
+}
+
 fn any_patch() -> impl Strategy<Value = Patch> {
     let change = (prop::sample::select(&Key::ALL[..]), prop::option::of("[ab]{0,2}"));
     prop::collection::vec(change, 0..6).prop_map(|changes| {
