@@ -1054,7 +1054,7 @@ _abide() {
             return 0
             ;;
         abide__subcmd__respawn)
-            opts="-h --all --json --help"
+            opts="-h --all --when-idle --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1238,7 +1238,7 @@ _abide() {
             return 0
             ;;
         abide__subcmd__why)
-            opts="-h --json --help"
+            opts="-h --self --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
