@@ -19,7 +19,7 @@
 //! | [`evidence`] | what the kernel says of a peer, for `core` to judge | yes | no | no | `agents`, `core`, `paths`, `registry`, `sys` |
 //! | [`supervisor`] | the shell around `core`: sockets in, actions out | yes | yes | no | `agents`, `config`, `core`, `evidence`, `paths`, `registry`, `roster`, `service`, `sys`, `wire` |
 //! | [`client`] | reaching the supervisor and the hosts | yes | yes | no | `wire`, `sys`, `service`, `paths`, `config`, `core` |
-//! | [`cli`] | commands, tables, help | yes | yes | no | `agents`, `client`, `config`, `core`, `evidence`, `paths`, `registry`, `roster`, `service`, `sys`, `wire` |
+//! | [`cli`] | commands, tables, help | yes | yes | no | `agents`, `client`, `config`, `core`, `evidence`, `paths`, `registry`, `roster`, `service`, `sys`, `wire`, `worktree` |
 //!
 //! `tests/tidy.rs` checks this table against the code.
 #![deny(unsafe_code, clippy::disallowed_methods)]

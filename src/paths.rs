@@ -304,6 +304,10 @@ impl Paths {
     pub fn log(&self) -> PathBuf {
         self.logs().join("abided.log")
     }
+    /// What agents' hooks could not do.
+    pub fn hook_log(&self) -> PathBuf {
+        self.logs().join("hooks.log")
+    }
     /// Folder of the supervisor's log.
     pub fn logs(&self) -> PathBuf {
         // `~/Library/Logs` is beside `~/Library/Application Support`, where only macOS has state folders.

@@ -6,6 +6,7 @@
 mod commands;
 mod context;
 mod error;
+mod hook;
 mod output;
 mod registered;
 mod text;

@@ -6,6 +6,7 @@
 pub mod action;
 mod address;
 mod adopt;
+pub mod background;
 pub mod classify;
 mod commands;
 pub mod conversation;

@@ -5,6 +5,7 @@ mod completions;
 mod daemon;
 mod doctor;
 mod events;
+mod hook;
 mod install;
 mod logs;
 mod ls;
@@ -45,6 +46,7 @@ pub(crate) enum Command {
     Rename(rename::Args),
     Why(why::Args),
     Events(events::Args),
+    Hook(hook::Args),
     Mcp(mcp::Args),
     Daemon(daemon::Args),
     Doctor(doctor::Args),
@@ -85,6 +87,7 @@ impl Command {
             Self::Rename(args) => rename::run(cx, &args),
             Self::Why(args) => why::run(cx, &args),
             Self::Events(args) => events::run(cx, &args),
+            Self::Hook(args) => hook::run(cx, &args),
             Self::Mcp(args) => mcp::run(cx, &args),
             Self::Daemon(args) => daemon::run(cx, &args),
             Self::Doctor(args) => doctor::run(cx, &args),
