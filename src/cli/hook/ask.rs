@@ -50,7 +50,6 @@ fn asked(paths: &Paths, report: &Report) -> Option<Known> {
 
 fn looked(paths: &Paths, registry: &Registry) -> Class {
     let (tag, marks) = (paths.tag(), Mark::all(paths));
-    let agent_at = |pid, start| registry.agent_at(pid, start);
-    let look = Look { tag: tag.as_deref(), marks: &marks, supervisor: 0, agent_at: &agent_at };
+    let look = Look { tag: tag.as_deref(), marks: &marks, supervisor: 0, agents: registry };
     classify(&evidence::of_self(paths, &look))
 }
