@@ -17,7 +17,7 @@
 //! | [`registry`] | live sessions on disk, the user's own included | yes | yes | no | `core`, `sys`, `paths` |
 //! | [`agents`] | profiles of agent CLIs, as data | no | no | no | `core`, `config` |
 //! | [`evidence`] | what the kernel says of a peer, for `core` to judge | yes | no | no | `agents`, `core`, `paths`, `registry`, `sys` |
-//! | [`supervisor`] | the shell around `core`: sockets in, actions out | yes | yes | no | `agents`, `config`, `core`, `evidence`, `paths`, `registry`, `roster`, `service`, `sys`, `wire` |
+//! | [`supervisor`] | the shell around `core`: sockets in, actions out | yes | yes | no | `agents`, `config`, `core`, `evidence`, `paths`, `registry`, `roster`, `service`, `sys`, `wire`, `worktree` |
 //! | [`client`] | reaching the supervisor and the hosts | yes | yes | no | `wire`, `sys`, `service`, `paths`, `config`, `core` |
 //! | [`cli`] | commands, tables, help | yes | yes | no | `agents`, `client`, `config`, `core`, `evidence`, `paths`, `registry`, `roster`, `service`, `sys`, `wire`, `worktree` |
 //!

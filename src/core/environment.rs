@@ -173,12 +173,55 @@ fn set(env: &mut Vec<Text>, name: &str, value: &[u8]) {
     env.push(Text([name.as_bytes(), b"=", value].concat()));
 }
 
+/// Has git take these settings from the environment, after those that it takes from there already.
+pub fn set_git(env: &mut Vec<Text>, settings: &[(&str, &str)]) {
+    let value = |env: &[Text], name: &str| {
+        let start = format!("{name}=");
+        let value = env.iter().rev().find_map(|v| v.0.strip_prefix(start.as_bytes()))?;
+        String::from_utf8(value.to_vec()).ok()
+    };
+    let count = value(env, "GIT_CONFIG_COUNT").and_then(|n| n.parse().ok()).unwrap_or(0);
+    let mut at: u16 = count;
+    for (key, set) in settings {
+        let is = |n| {
+            let has =
+                |of: &str, text: &str| value(env, &format!("GIT_CONFIG_{of}_{n}")).as_deref() == Some(text);
+            has("KEY", key) && has("VALUE", set)
+        };
+        if (0..count).any(is) {
+            continue;
+        }
+        env.push(Text::from(&*format!("GIT_CONFIG_KEY_{at}={key}")));
+        env.push(Text::from(&*format!("GIT_CONFIG_VALUE_{at}={set}")));
+        at = at.saturating_add(1);
+    }
+    env.retain(|v| !v.0.starts_with(b"GIT_CONFIG_COUNT="));
+    env.push(Text::from(&*format!("GIT_CONFIG_COUNT={at}")));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn texts(list: &[&str]) -> Vec<Text> {
         list.iter().map(|s| Text::from(*s)).collect()
+    }
+
+    #[test]
+    fn git_keeps_the_settings_that_it_had() {
+        let mut env: Vec<Text> =
+            ["A=1", "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=a.b", "GIT_CONFIG_VALUE_0=c"]
+                .map(Text::from)
+                .into();
+        let settings = [("gc.x", "never"), ("gc.y", "never")];
+        set_git(&mut env, &settings);
+        for known in ["A=1", "GIT_CONFIG_KEY_0=a.b", "GIT_CONFIG_KEY_1=gc.x", "GIT_CONFIG_VALUE_2=never"] {
+            assert!(env.contains(&known.into()), "{env:?}");
+        }
+        assert!(env.contains(&"GIT_CONFIG_COUNT=3".into()) && !env.contains(&"GIT_CONFIG_COUNT=1".into()));
+        let before = env.clone();
+        set_git(&mut env, &settings);
+        assert_eq!(env, before, "once is enough");
     }
 
     #[test]

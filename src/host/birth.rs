@@ -3,6 +3,7 @@
 use super::event_loop::{Host, Parts, Socket};
 use super::log::Log;
 use super::record;
+use crate::sys::confine::{Keeper, View};
 use crate::sys::dirs::{self, Links};
 use crate::sys::pty::{self, Program, Pty, StartError, Step};
 use crate::sys::signal::Signals;
@@ -93,6 +94,7 @@ struct Launched {
     child: i32,
     size: (u16, u16),
     mark: Option<File>,
+    keeper: Option<Keeper>,
 }
 
 fn launch(order: &StartOrder) -> Result<Launched, Failure> {
@@ -105,6 +107,9 @@ fn launch(order: &StartOrder) -> Result<Launched, Failure> {
     let size = (order.cols.clamp(1, 1000), order.rows.clamp(1, 500));
     let pty = Pty::open(size.0, size.1).map_err(|e| Failure::new(Stage::Pty, e, b"pseudo-terminal"))?;
     let limits: Vec<_> = order.limits.iter().map(|l| (l.resource, l.soft, l.hard)).collect();
+    let mounts = order.mounts.iter().map(|mount| (mount.path.as_slice(), mount.writable));
+    let view = View::new(mounts).map_err(|e| Failure::new(Stage::View, e, b""))?;
+    let view = Some(view).filter(|_| !order.mounts.is_empty());
     let program = Program {
         argv: &order.argv,
         env: &order.env,
@@ -112,10 +117,24 @@ fn launch(order: &StartOrder) -> Result<Launched, Failure> {
         umask: order.umask,
         limits: &limits,
         oom_score_adj: order.oom_score_adj,
+        view: view.as_ref(),
     };
     let mark = mark(&folder);
     let child = pty::start(&pty, &program).map_err(|e| not_started(e, order))?;
-    Ok(Launched { pty, signals, log, child, size, mark })
+    let keeper = view.and_then(|view| keep(child, view));
+    Ok(Launched { pty, signals, log, child, size, mark, keeper })
+}
+
+/// Without it the view is what it is until something in it is replaced from outside. That is no reason to end a program
+/// that runs: there is none for one that has ended already.
+fn keep(child: i32, view: View) -> Option<Keeper> {
+    match Keeper::of(child, view) {
+        Ok(keeper) => Some(keeper),
+        Err(e) => {
+            fd::say(&format!("abide-host: what is read-only for the session cannot be kept so: {e}\n"));
+            None
+        }
+    }
 }
 
 /// A lock on the session's folder tells that its host lives to whoever shares the folder and cannot see the process: a
@@ -134,13 +153,17 @@ fn not_started(StartError { step, errno }: StartError, order: &StartOrder) -> Fa
         Step::Cwd => (Stage::Cwd, order.cwd.as_slice()),
         Step::Terminal => (Stage::Pty, b"pseudo-terminal".as_slice()),
         Step::Process => (Stage::Process, name),
+        Step::View(number) => {
+            let path = number.checked_sub(1).and_then(|at| order.mounts.get(usize::try_from(at).ok()?));
+            (Stage::View, path.map_or(b"".as_slice(), |mount| mount.path.as_slice()))
+        }
     };
     Failure::new(stage, io::Error::from_raw_os_error(errno), subject)
 }
 
 impl Launched {
     fn into_host(self, order: &mut StartOrder, socket: Socket) -> Host {
-        let Self { pty, signals, log, child, size, mark } = self;
+        let Self { pty, signals, log, child, size, mark, keeper } = self;
         let child_pid = u32::try_from(child).unwrap_or(0);
         let welcome = Welcome {
             version: CURRENT,
@@ -154,7 +177,9 @@ impl Launched {
         };
         // The environment has done its duty; it holds secrets, and room.
         order.env = Vec::new();
-        Host::new(Parts { order: order.clone(), welcome, child, pty, signals, socket, log, size, mark })
+        order.mounts = Vec::new();
+        let order = order.clone();
+        Host::new(Parts { order, welcome, child, pty, signals, socket, log, size, mark, keeper })
     }
 }
 

@@ -7,7 +7,8 @@ use super::log::Log;
 use super::scan::{Found, Scanner, Stretches};
 use super::screen::Screen;
 use super::status::Reporter;
-use crate::sys::fd::{Interest, Poller, Ready};
+use crate::sys::confine::Keeper;
+use crate::sys::fd::{Interest, Poller, Ready, say};
 use crate::sys::pty::Pty;
 use crate::sys::signal::Signals;
 use crate::wire::host::Welcome;
@@ -47,6 +48,8 @@ pub(super) struct Host {
     pub(super) socket: Option<Socket>,
     /// Locked for as long as this process lives.
     _mark: Option<File>,
+    /// None where the program sees what we see.
+    keeper: Option<Keeper>,
     pub(super) clients: Vec<Client>,
     pub(super) activity: u64,
     pub(super) size: (u16, u16),
@@ -73,6 +76,7 @@ enum Source {
     Listener,
     Pty,
     Manager,
+    View,
     /// By its place in the list of clients.
     Client(usize),
 }
@@ -88,11 +92,12 @@ pub(super) struct Parts {
     pub(super) log: Log,
     pub(super) size: (u16, u16),
     pub(super) mark: Option<File>,
+    pub(super) keeper: Option<Keeper>,
 }
 
 impl Host {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { order, welcome, child, pty, signals, socket, log, size, mark } = parts;
+        let Parts { order, welcome, child, pty, signals, socket, log, size, mark, keeper } = parts;
         let mut screen = Screen::new(size.0, size.1);
         screen.rest();
         crate::sys::fd::trim_heap();
@@ -104,6 +109,7 @@ impl Host {
             signals,
             socket: Some(socket),
             _mark: mark,
+            keeper,
             clients: Vec::new(),
             activity: 0,
             size,
@@ -192,6 +198,10 @@ impl Host {
             poller.add(fd, Interest { read: true, write: false });
             sources.push(Source::Manager);
         }
+        if let Some(keeper) = &self.keeper {
+            poller.add(keeper.fd(), Interest { read: true, write: false });
+            sources.push(Source::View);
+        }
         deadline
     }
 
@@ -203,6 +213,7 @@ impl Host {
             Source::Signals => self.on_signals(now),
             Source::Listener => self.accept(now),
             Source::Manager => self.ending.read_manager(),
+            Source::View => self.mend_view(),
             Source::Pty => {
                 if ready.write {
                     self.input.flush(&self.pty, now);
@@ -223,6 +234,13 @@ impl Host {
                     self.read_client(place, ready.hangup, now);
                 }
             }
+        }
+    }
+
+    fn mend_view(&mut self) {
+        if let Some(Err(e)) = self.keeper.as_ref().map(Keeper::mend) {
+            say(&format!("abide-host: what is read-only for the session cannot be kept so any more: {e}\n"));
+            self.keeper = None;
         }
     }
 

@@ -57,6 +57,15 @@ pub(super) fn explain(stage: Stage, errno: u16, subject: &str) -> (String, bool)
         Stage::Files => (format!("{subject}: cannot be written{because}"), false),
         Stage::Process => (format!("the process cannot be made{because}"), false),
         Stage::Duplicate => (format!("another host of this session lives {subject}"), false),
+        Stage::View => {
+            let what = if subject.is_empty() {
+                "a view of the file system".into()
+            } else {
+                format!("{subject} there")
+            };
+            let todo = "see abide doctor, or set guard = \"hooks\"";
+            (format!("guard = \"kernel\" cannot be had: {what} cannot be set up{because}: {todo}"), true)
+        }
     }
 }
 

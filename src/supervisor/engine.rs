@@ -278,6 +278,7 @@ impl Engine {
                 self.hands.launch(id, generation, &wanted, environment);
             }
             Input::NotLaunched { id, generation, error } => self.hands.give_up(id, generation, error, false),
+            Input::Planned { launch, mounts } => self.hands.planned(*launch, mounts),
             Input::Overdue { id, generation } => {
                 let why = "its host did not report in time".to_owned();
                 self.hands.give_up(id, generation, why, true);

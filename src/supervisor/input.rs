@@ -1,6 +1,7 @@
 //! What reaches the engine, and what its sources need.
 
 use super::launch::Wanted;
+use super::launch::Launch;
 use super::outbox::Outbox;
 use super::prepare::{Prepare, Prepared};
 use crate::core::event::{Event, Peer, Ticket};
@@ -8,6 +9,7 @@ use crate::core::id::SessionId;
 use crate::core::text::Text;
 use crate::wire::control::Context;
 use crate::wire::host::{Birth, Welcome};
+use crate::worktree::confine::Mounts;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::mpsc::UnboundedSender;
@@ -48,6 +50,13 @@ pub(super) enum Input {
         generation: u64,
         /// Why, for people.
         error: String,
+    },
+    /// What is to be read-only for a session is known, or why not; its start goes on with that.
+    Planned {
+        /// The start.
+        launch: Box<Launch>,
+        /// See `worktree::confine`.
+        mounts: Result<Mounts, String>,
     },
     /// A start took too long.
     Overdue {

@@ -5,16 +5,18 @@ use super::links::Link;
 use super::orders::Orders;
 use super::perform::Hands;
 use super::programs;
+use crate::config::Settings;
 use crate::core::environment;
 use crate::core::id::SessionId;
 use crate::core::restart::lacking;
 use crate::core::roll::Program;
 use crate::core::text::Text;
-use crate::paths::Paths;
+use crate::paths::{Paths, Surroundings};
 use crate::service::{LaunchError, Manager, Prepared};
 use crate::wire::control::Context;
 use crate::wire::host::Birth;
-use crate::wire::order::{Limit, StartOrder};
+use crate::wire::order::{Limit, Mount, StartOrder};
+use crate::worktree::confine::{self, Mounts};
 use nix::unistd::{AccessFlags, access};
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -27,6 +29,8 @@ use tokio::task::JoinHandle;
 /// How long a host may take from its launch to its report. A loaded machine needs seconds; the order stays withdrawn
 /// after that, so the start cannot happen later.
 const REPORT_WITHIN: Duration = Duration::from_secs(60);
+/// How long looking at a repository may take before the start.
+const PLAN_WITHIN: Duration = Duration::from_secs(30);
 /// The terminal's size until somebody attaches.
 const SIZE: (u16, u16) = (200, 50);
 /// So much sooner is the kernel to end a session's processes than its host, when memory runs out.
@@ -153,6 +157,7 @@ pub(super) fn lay_out(
         scrollback: hands.settings.scrollback,
         oom_score_adj: OOM_SCORE_ADJ,
         grace_ms: hands.settings.stop_grace_ms,
+        mounts: Vec::new(),
     };
     let written = orders.write(id, &order).and_then(|()| orders.forget_withdrawn(id));
     written.map_err(|e| format!("its start order cannot be written: {e}"))?;
@@ -162,6 +167,16 @@ pub(super) fn lay_out(
         found_in: folder.unwrap_or_default(),
         program: program.unwrap_or_default(),
     })
+}
+
+/// Has an order make this read-only, see `worktree::confine`.
+pub(super) fn guard(order: &mut StartOrder, mounts: Mounts) {
+    let mount =
+        |(path, writable): (PathBuf, bool)| Mount { path: path.into_os_string().into_vec(), writable };
+    order.mounts = mounts.into_iter().map(mount).collect();
+    let mut env: Vec<Text> = std::mem::take(&mut order.env).into_iter().map(Text).collect();
+    environment::set_git(&mut env, confine::GIT);
+    order.env = env.into_iter().map(|v| v.0).collect();
 }
 
 /// The folder in which this environment's `PATH` leads to a program; none where it leads nowhere, or the program is named
@@ -182,6 +197,7 @@ pub(super) fn folder_of(program: &Text, env: &[Text]) -> Option<Text> {
 pub(super) type Preparation = JoinHandle<Result<Prepared, LaunchError>>;
 
 /// One start under way.
+#[derive(Debug)]
 pub(super) struct Launch {
     pub(super) id: SessionId,
     pub(super) generation: u64,
@@ -195,6 +211,25 @@ pub(super) struct Launch {
 }
 
 impl Launch {
+    /// Finds out what is to be read-only for the session, where the settings want that, and comes back to the engine
+    /// with it: repositories are on disks, which may be slow.
+    pub(super) async fn plan(self, settings: Settings, cwd: Text) {
+        let needed = [self.paths.state.clone(), self.paths.runtime.clone()];
+        let found = tokio::task::spawn_blocking(move || {
+            let home = Surroundings::of_this_process().home_folder();
+            let needed: Vec<&Path> = needed.iter().map(PathBuf::as_path).collect();
+            confine::mounts(&settings, home.as_deref(), &needed, Path::new(OsStr::from_bytes(&cwd.0)))
+        });
+        let mounts = match tokio::time::timeout(PLAN_WITHIN, found).await {
+            Ok(Ok(mounts)) => mounts,
+            Ok(Err(e)) => Err(format!("what to guard cannot be found out: {e}")),
+            Err(_) => Err("what to guard was not found out in time: its repository does not answer".into()),
+        };
+        // The engine's own queue, as above.
+        let inputs = self.inputs.clone();
+        _ = inputs.send(Input::Planned { launch: Box::new(self), mounts });
+    }
+
     /// Has the host started, and sees to it that the start has an outcome.
     pub(super) async fn run(self) {
         let Self { id, generation, paths, manager, inputs, prepared, outcome } = self;

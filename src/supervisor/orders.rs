@@ -61,6 +61,16 @@ impl Orders {
         written
     }
 
+    /// Changes an order that no host can have taken yet, since none was let go.
+    ///
+    /// # Errors
+    /// It is gone, or cannot be written.
+    pub(super) fn amend(&self, id: SessionId, change: impl FnOnce(&mut StartOrder)) -> io::Result<()> {
+        let mut order = read(&self.fresh(id)).ok_or(io::ErrorKind::NotFound)?;
+        change(&mut order);
+        self.write(id, &order)
+    }
+
     /// Takes the order back if no host has taken it.
     ///
     /// # Errors
@@ -141,6 +151,7 @@ mod tests {
             scrollback: 1,
             oom_score_adj: 0,
             grace_ms: 1,
+            mounts: Vec::new(),
         }
     }
 

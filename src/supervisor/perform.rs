@@ -16,11 +16,13 @@ use crate::config::Settings;
 use crate::core::action::{Action, Entry, Otherwise, Reply};
 use crate::core::environment;
 use crate::core::event::{Command, Event, Ticket};
+use crate::core::guard::Layers;
 use crate::core::id::SessionId;
 use crate::core::record::{Desired, Record, State};
 use crate::paths::Paths;
 use crate::service::{Force, Manager, notify};
 use crate::wire::host::Welcome;
+use crate::worktree::confine::Mounts;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -277,10 +279,33 @@ impl Hands {
                     prepared,
                     outcome,
                 };
-                tokio::spawn(launch.run());
+                if self.settings.guard == Layers::Kernel {
+                    tokio::spawn(launch.plan(self.settings.clone(), wanted.cwd.clone()));
+                } else {
+                    tokio::spawn(launch.run());
+                }
             }
             Err(message) => self.start_failed(id, generation, message),
         }
+    }
+
+    /// Goes on with a start, unless it was given up in between.
+    pub(super) fn planned(&mut self, launch: Launch, mounts: Result<Mounts, String>) {
+        let (id, generation) = (launch.id, launch.generation);
+        if !self.starting.contains_key(&(id, generation)) {
+            return;
+        }
+        let mounts = match mounts {
+            Ok(mounts) => mounts,
+            Err(why) => return self.give_up(id, generation, why, true),
+        };
+        if let (Some(orders), false) = (&self.orders, mounts.is_empty())
+            && let Err(e) = orders.amend(id, |order| launch::guard(order, mounts))
+        {
+            let why = format!("its start order cannot be changed: {e}");
+            return self.give_up(id, generation, why, true);
+        }
+        tokio::spawn(launch.run());
     }
 
     /// What can be started of a host while the disk is at work on its record, is.

@@ -1,6 +1,7 @@
 //! Every raw system call and every `unsafe` block, behind one API for all platforms.
 
 pub mod clock;
+pub mod confine;
 pub mod dirs;
 pub mod disk;
 pub mod exec;

@@ -1,5 +1,6 @@
 //! The pseudo-terminal and the program that is started on it.
 
+use super::confine::View;
 use nix::pty::{OpenptyResult, Winsize, openpty};
 use nix::sys::termios::{
     self, ControlFlags, InputFlags, LocalFlags, OutputFlags, SetArg, SpecialCharacterIndices,
@@ -136,6 +137,8 @@ pub struct Program<'a> {
     pub limits: &'a [(u32, u64, u64)],
     /// How much more eagerly than us the system ends it when memory runs out, where there is such a thing.
     pub oom_score_adj: i16,
+    /// What it sees of the file system, where that is not what we see.
+    pub view: Option<&'a View>,
 }
 
 /// The step of a start that failed.
@@ -149,6 +152,8 @@ pub enum Step {
     Terminal,
     /// Making the process.
     Process,
+    /// Giving it its view of the file system: the place of the path, from 1; 0 for the view as a whole.
+    View(u32),
 }
 
 /// Why a program did not start.
@@ -220,13 +225,14 @@ fn read_report(report: &OwnedFd) -> Option<StartError> {
         1 => Step::Exec,
         2 => Step::Cwd,
         3 => Step::Terminal,
+        5 => Step::View(u32::from_ne_bytes([bytes[5], bytes[6], bytes[7], bytes[8]])),
         _ => Step::Process,
     };
     Some(StartError { step, errno: i32::from_ne_bytes([bytes[1], bytes[2], bytes[3], bytes[4]]) })
 }
 
-/// A step and an error number.
-const REPORT: usize = 5;
+/// A step, an error number, and what the step says more.
+const REPORT: usize = 9;
 
 fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let (read, write) = nix::unistd::pipe()?;
@@ -263,6 +269,7 @@ struct Prepared {
     umask: libc::mode_t,
     limits: Vec<(u32, libc::rlimit)>,
     oom_score_adj: CString,
+    view: Option<View>,
     // The pointers above point into these.
     _strings: Vec<CString>,
 }
@@ -295,6 +302,7 @@ impl Prepared {
             umask: libc::mode_t::try_from(program.umask & 0o777).unwrap_or(0o077),
             limits,
             oom_score_adj: c(raised_oom_score(program.oom_score_adj).to_string().as_bytes(), Step::Process)?,
+            view: program.view.cloned(),
             _strings: strings,
         })
     }
@@ -310,13 +318,13 @@ impl Prepared {
                 libc::signal(signal, libc::SIG_DFL);
             }
             if libc::setsid() < 0 || libc::ioctl(self.slave, libc::TIOCSCTTY as _, 0) < 0 {
-                fail(report, 3);
+                fail(report, 3, 0);
             }
             // The leader of a new session on a new terminal is in its foreground; a failure shows only later.
             libc::tcsetpgrp(self.slave, libc::getpid());
             for fd in 0..3 {
                 if libc::dup2(self.slave, fd) < 0 {
-                    fail(report, 3);
+                    fail(report, 3, 0);
                 }
             }
             libc::umask(self.umask);
@@ -324,8 +332,14 @@ impl Prepared {
             // Everything of this program is closed on execution already; this is for what a library may open.
             #[cfg(target_os = "linux")]
             libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC);
+            if let Some(view) = &self.view
+                && let Err(number) = view.enter()
+            {
+                fail(report, 5, number);
+            }
+            // Only now, since it leads into the mounts of a view.
             if libc::chdir(self.cwd.as_ptr()) < 0 {
-                fail(report, 2);
+                fail(report, 2, 0);
             }
             for (what, limit) in &self.limits {
                 // They were clamped to what is allowed; one that the system refuses all the same stays as it is.
@@ -340,11 +354,11 @@ impl Prepared {
                 match errno() {
                     libc::ENOENT | libc::ENOTDIR => {}
                     libc::EACCES => refused = true,
-                    _ => fail(report, 1),
+                    _ => fail(report, 1, 0),
                 }
             }
             set_errno(if refused { libc::EACCES } else { libc::ENOENT });
-            fail(report, 1)
+            fail(report, 1, 0)
         }
     }
 }
@@ -381,11 +395,14 @@ unsafe fn set_oom_score(_value: &std::ffi::CStr) {}
 ///
 /// # Safety
 /// As [`Prepared::run`].
-unsafe fn fail(report: i32, step: u8) -> ! {
+unsafe fn fail(report: i32, step: u8, more: u32) -> ! {
     // SAFETY: async-signal-safe calls; the bytes live on the stack.
     unsafe {
         let number = errno().to_ne_bytes();
-        let bytes: [u8; REPORT] = [step, number[0], number[1], number[2], number[3]];
+        let more = more.to_ne_bytes();
+        let mut bytes = [step; REPORT];
+        bytes[1..5].copy_from_slice(&number);
+        bytes[5..].copy_from_slice(&more);
         libc::write(report, bytes.as_ptr().cast(), REPORT);
         libc::_exit(127)
     }

@@ -244,6 +244,8 @@ pub enum Stage {
     Process,
     /// Another host of this session lives.
     Duplicate,
+    /// What the program would see of the file system.
+    View,
 }
 
 /// A message cannot be understood.
@@ -508,6 +510,7 @@ impl Birth {
                     Stage::Files => 4,
                     Stage::Process => 5,
                     Stage::Duplicate => 6,
+                    Stage::View => 7,
                 };
                 w.str(id).u64(*generation).u8(stage).u16(*errno).str(subject);
                 0xc2
@@ -533,6 +536,7 @@ impl Birth {
                     3 => Stage::Pty,
                     4 => Stage::Files,
                     6 => Stage::Duplicate,
+                    7 => Stage::View,
                     _ => Stage::Process,
                 },
                 errno: r.u16()?,

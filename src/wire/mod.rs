@@ -13,6 +13,9 @@
 //! | Protocol | Version | Release | Change |
 //! |---|---|---|---|
 //! | host | 1 | 0.1.0 | first |
+//! | host | 1 | 0.1.0 | birth: a failed start's stage 7, read as 5 by those that do not know it |
+//! | start order | 1 | 0.1.0 | first |
+//! | start order | 1 | 0.1.0 | appended: mounts, in an order whose first word is another, so that no host ignores them |
 //! | control | 1 | 0.1.0 | first |
 //! | control | 2 | 0.1.0 | `who`, `hook` and `roll`; the hello states its process's start time |
 //! | exit record | 1 | 0.1.0 | first |

@@ -6,6 +6,8 @@ use super::codec::{Missing, Reader, Writer};
 
 /// First bytes of the file.
 pub const MAGIC: &[u8; 8] = b"abideord";
+/// And of one with mounts: a host that knows nothing of them must refuse it, not start the program without.
+const MAGIC_WITH_MOUNTS: &[u8; 8] = b"abideorm";
 /// Format version of this build.
 pub const VERSION: u16 = 1;
 
@@ -18,6 +20,15 @@ pub struct Limit {
     pub soft: u64,
     /// Hard limit; one above the host's own is lowered to that.
     pub hard: u64,
+}
+
+/// A path of the program's view of the file system, which differs from ours in that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mount {
+    /// Absolute, without links.
+    pub path: Vec<u8>,
+    /// It can be written to, within something that cannot.
+    pub writable: bool,
 }
 
 /// What a host is to start, and where its files are.
@@ -55,6 +66,8 @@ pub struct StartOrder {
     pub oom_score_adj: i16,
     /// Milliseconds between HUP and TERM's end and KILL.
     pub grace_ms: u32,
+    /// What is read-only for the program, and what within that is not, each after what holds it. Empty for nothing.
+    pub mounts: Vec<Mount>,
 }
 
 impl std::fmt::Debug for StartOrder {
@@ -71,12 +84,16 @@ impl std::fmt::Debug for StartOrder {
 impl StartOrder {
     /// The file's content.
     pub fn encode(&self) -> Vec<u8> {
-        let mut w = Writer(MAGIC.to_vec());
+        let magic = if self.mounts.is_empty() { MAGIC } else { MAGIC_WITH_MOUNTS };
+        let mut w = Writer(magic.to_vec());
         w.u16(VERSION).str(&self.id).u64(self.generation);
         w.list(&self.argv, |w, a| _ = w.bytes(a)).bytes(&self.cwd).list(&self.env, |w, a| _ = w.bytes(a));
         w.u32(self.umask).list(&self.limits, |w, l| _ = w.u32(l.resource).u64(l.soft).u64(l.hard));
         w.u16(self.cols).u16(self.rows).bytes(&self.job_dir).bytes(&self.socket).bytes(&self.births);
         w.u64(self.log_keep).u32(self.scrollback).u16(self.oom_score_adj.cast_unsigned()).u32(self.grace_ms);
+        if !self.mounts.is_empty() {
+            w.list(&self.mounts, |w, m| _ = w.bytes(&m.path).u8(m.writable.into()));
+        }
         w.0
     }
 
@@ -85,7 +102,8 @@ impl StartOrder {
     /// # Errors
     /// [`Missing`] where the bytes are no start order or are cut short.
     pub fn decode(bytes: &[u8]) -> Result<Self, Missing> {
-        let mut r = Reader(bytes.strip_prefix(MAGIC).ok_or(Missing)?);
+        let with_mounts = bytes.strip_prefix(MAGIC_WITH_MOUNTS);
+        let mut r = Reader(bytes.strip_prefix(MAGIC).or(with_mounts).ok_or(Missing)?);
         let _version = r.u16()?;
         Ok(Self {
             id: r.str()?,
@@ -104,6 +122,11 @@ impl StartOrder {
             scrollback: r.u32()?,
             oom_score_adj: r.u16()?.cast_signed(),
             grace_ms: r.u32()?,
+            mounts: match with_mounts {
+                // One of a version that has none ends here.
+                None => Vec::new(),
+                Some(_) => r.list(|r| Ok(Mount { path: r.bytes()?.to_vec(), writable: r.u8()? != 0 }))?,
+            },
         })
     }
 }

@@ -4,7 +4,7 @@
 use super::exit::{Cause, Ending, ExitRecord};
 use super::frame;
 use super::host::{Birth, Farewell, Refusal, Reply, Request, Stage, Status, Undecodable, Welcome};
-use super::order::{Limit, StartOrder};
+use super::order::{Limit, Mount, StartOrder};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -50,11 +50,13 @@ prop_compose! {
         limits in vec(any::<(u32, u64, u64)>(), 0..4),
         (generation, log_keep, umask, scrollback, grace_ms) in any::<(u64, u64, u32, u32, u32)>(),
         (cols, rows, oom_score_adj) in any::<(u16, u16, i16)>(),
+        mounts in vec((bytes(), any::<bool>()), 0..3),
     ) -> StartOrder {
+        let mounts = mounts.into_iter().map(|(path, writable)| Mount { path, writable }).collect();
         let limits = limits.into_iter().map(|(resource, soft, hard)| Limit { resource, soft, hard }).collect();
         StartOrder {
             id, generation, argv, cwd, env, umask, limits, cols, rows, job_dir, socket, births, log_keep,
-            scrollback, oom_score_adj, grace_ms,
+            scrollback, oom_score_adj, grace_ms, mounts,
         }
     }
 }
@@ -144,7 +146,8 @@ fn stage() -> impl Strategy<Value = Stage> {
         Just(S::Pty),
         Just(S::Files),
         Just(S::Process),
-        Just(S::Duplicate)
+        Just(S::Duplicate),
+        Just(S::View)
     ]
 }
 

@@ -55,6 +55,8 @@ pub(super) struct Found {
     pub(super) linked: Option<PathBuf>,
     /// The shared checkout; none where there is none, or where it cannot be told from here.
     pub(super) shared: Option<PathBuf>,
+    /// There is none.
+    pub(super) bare: bool,
 }
 
 impl Found {
@@ -83,14 +85,15 @@ impl Found {
     fn of(repository: Repository) -> Result<Self, git2::Error> {
         let common = canonical(repository.commondir())?;
         let root = repository.workdir().map(canonical).transpose()?;
-        let (linked, shared) = if repository.is_worktree() {
+        let (linked, shared, bare) = if repository.is_worktree() {
             let main = Repository::open(&common)?;
             let told = common.ends_with(".git") || main.config()?.get_entry("core.worktree").is_ok();
-            (root.clone(), main.workdir().filter(|_| told).map(canonical).transpose()?)
+            let shared = main.workdir().filter(|_| told).map(canonical).transpose()?;
+            (root.clone(), shared, main.is_bare())
         } else {
-            (None, root.clone())
+            (None, root.clone(), repository.is_bare())
         };
-        Ok(Self { nearest: repository, common, root, linked, shared })
+        Ok(Self { nearest: repository, common, root, linked, shared, bare })
     }
 
     /// Its git folder is kept in the other's, or the other tracks it as a submodule that keeps its own.

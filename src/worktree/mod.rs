@@ -1,14 +1,16 @@
 //! Worktrees: one intent, one checkout. Git and the files, for the decisions of `core::worktree`.
 //!
-//! All of it is done by the client's process, never by the supervisor, which only keeps in a session's record which
-//! worktree it has. git2 reads and reasons; the git program does what it does better, see [`git`].
+//! Worktrees are made and removed by the client's process, never by the supervisor, which only keeps in a session's record
+//! which worktree it has, and asks [`confine`] what is to be read-only for it. git2 reads and reasons; the git program
+//! does what it does better, see [`git`].
 
 mod branch;
-pub mod contents;
 mod convert;
 mod delete;
 mod durable;
 mod files;
+pub mod confine;
+pub mod contents;
 pub mod git;
 mod inner;
 pub mod inspect;

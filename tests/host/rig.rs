@@ -56,6 +56,7 @@ impl Rig {
             scrollback: 10_000,
             oom_score_adj: 0,
             grace_ms: 60_000,
+            mounts: Vec::new(),
         };
         Self { home, births, order }
     }
