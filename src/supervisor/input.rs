@@ -1,7 +1,6 @@
 //! What reaches the engine, and what its sources need.
 
-use super::launch::Wanted;
-use super::launch::Launch;
+use super::launch::{Launch, Wanted};
 use super::outbox::Outbox;
 use super::prepare::{Prepare, Prepared};
 use crate::core::event::{Event, Peer, Ticket};

@@ -11,7 +11,7 @@ use crate::core::id::SessionId;
 use crate::core::restart::lacking;
 use crate::core::roll::Program;
 use crate::core::text::Text;
-use crate::paths::{Paths, Surroundings};
+use crate::paths::Paths;
 use crate::service::{LaunchError, Manager, Prepared};
 use crate::wire::control::Context;
 use crate::wire::host::Birth;
@@ -82,6 +82,8 @@ pub(super) struct LaidOut {
     pub(super) found_in: Text,
     /// That program.
     pub(super) program: Program,
+    /// Its home folder.
+    pub(super) home: Option<PathBuf>,
 }
 
 /// The usual mask, for a session of which nothing else is known any more.
@@ -140,6 +142,10 @@ pub(super) fn lay_out(
     }
     let env: Vec<Text> = environment::for_session(env, id, cwd, &start.set);
     let name = id.to_string();
+    let home = env
+        .iter()
+        .find_map(|v| v.0.strip_prefix(b"HOME="))
+        .map(|at| Path::new(OsStr::from_bytes(at)).to_owned());
     let order = StartOrder {
         id: name.clone(),
         generation,
@@ -166,6 +172,7 @@ pub(super) fn lay_out(
         stand_in,
         found_in: folder.unwrap_or_default(),
         program: program.unwrap_or_default(),
+        home,
     })
 }
 
@@ -213,10 +220,9 @@ pub(super) struct Launch {
 impl Launch {
     /// Finds out what is to be read-only for the session, where the settings want that, and comes back to the engine
     /// with it: repositories are on disks, which may be slow.
-    pub(super) async fn plan(self, settings: Settings, cwd: Text) {
+    pub(super) async fn plan(self, settings: Settings, home: Option<PathBuf>, cwd: Text) {
         let needed = [self.paths.state.clone(), self.paths.runtime.clone()];
         let found = tokio::task::spawn_blocking(move || {
-            let home = Surroundings::of_this_process().home_folder();
             let needed: Vec<&Path> = needed.iter().map(PathBuf::as_path).collect();
             confine::mounts(&settings, home.as_deref(), &needed, Path::new(OsStr::from_bytes(&cwd.0)))
         });

@@ -264,7 +264,7 @@ impl Hands {
         let laid_out = launch::lay_out(self, id, generation, wanted, start);
         let prepared = self.prepared.remove(&id);
         match laid_out {
-            Ok(launch::LaidOut { lacks, stand_in, found_in, program }) => {
+            Ok(launch::LaidOut { lacks, stand_in, found_in, program, home }) => {
                 let event = Event::Lacking { id, generation, names: lacks, stand_in, found_in, program };
                 // The engine's own queue, as below.
                 _ = self.inputs.send(Input::Event(event));
@@ -280,7 +280,7 @@ impl Hands {
                     outcome,
                 };
                 if self.settings.guard == Layers::Kernel {
-                    tokio::spawn(launch.plan(self.settings.clone(), wanted.cwd.clone()));
+                    tokio::spawn(launch.plan(self.settings.clone(), home, wanted.cwd.clone()));
                 } else {
                     tokio::spawn(launch.run());
                 }

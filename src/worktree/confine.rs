@@ -169,7 +169,7 @@ fn mounted_in(root: &Path) -> Vec<PathBuf> {
     let table = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
     let at = table.split(|b| *b == b'\n').filter_map(|line| line.split(|b| *b == b' ').nth(4));
     let mut points: Vec<PathBuf> =
-        at.map(|at| unescaped(at)).filter(|at| at.starts_with(root) && at != root).collect();
+        at.map(unescaped).filter(|at| at.starts_with(root) && at != root).collect();
     points.sort();
     points.dedup();
     points

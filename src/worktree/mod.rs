@@ -5,12 +5,12 @@
 //! does what it does better, see [`git`].
 
 mod branch;
+pub mod confine;
+pub mod contents;
 mod convert;
 mod delete;
 mod durable;
 mod files;
-pub mod confine;
-pub mod contents;
 pub mod git;
 mod inner;
 pub mod inspect;

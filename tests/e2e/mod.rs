@@ -14,6 +14,7 @@ mod agent;
 mod classes;
 mod doctor;
 mod environment;
+mod guard;
 mod mcp;
 mod mistakes;
 mod races;

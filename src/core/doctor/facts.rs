@@ -204,6 +204,23 @@ pub struct Machine {
     pub journal: Journal,
     /// Limits of this process.
     pub limits: Limits,
+    /// The kernel's layer of the write guard.
+    pub guard: Guard,
+}
+
+/// The kernel's layer of the write guard.
+#[derive(Debug, Clone, Default)]
+pub struct Guard {
+    /// The settings want it.
+    pub wanted: bool,
+    /// Why a process cannot be given a view of its own here; none where it can.
+    pub problem: Option<String>,
+    /// A setting of the system's that forbids it, as it would be turned off.
+    pub forbidden: Option<String>,
+    /// Having it takes no user namespace, which would take rights away.
+    pub by_root: bool,
+    /// Files of the system's that ssh reads, and takes for anybody's in a user namespace.
+    pub ssh_includes: bool,
 }
 
 /// The journal of the system.

@@ -139,6 +139,12 @@ fn what_is_wrong_is_found() {
         ("memory pressure", Verdict::Warn, |f| f.machine.pressure = Some(false)),
         ("journal", Verdict::Warn, |f| f.machine.journal = Journal::Volatile),
         ("limits", Verdict::Warn, |f| f.machine.limits.files_hard = Some(256)),
+        ("write guard", Verdict::Fail, |f| {
+            f.machine.guard = Guard { wanted: true, problem: Some("no".into()), ..Guard::default() };
+        }),
+        ("write guard", Verdict::Warn, |f| {
+            f.machine.guard = Guard { wanted: true, ssh_includes: true, ..Guard::default() };
+        }),
     ];
     for (name, expected, change) in table {
         let mut facts = managed();

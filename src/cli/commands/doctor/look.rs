@@ -8,6 +8,7 @@ use crate::client::control::{Control, Start};
 use crate::core::action::Reply;
 use crate::core::doctor::{Alone, Facts, Login, Program, Runtime, Service, State, Supervisor, Systemd, Unit};
 use crate::core::event::Command;
+use crate::core::guard::Layers;
 use crate::paths::{Paths, Surroundings};
 use crate::service::anchor;
 use crate::service::logind::{self, Logind};
@@ -30,6 +31,7 @@ pub(super) fn facts(cx: &Cx) -> Facts {
     // Whoever is asked about the system as a whole does not mind which runtime folder the question comes from.
     let system = systemctl.clone().unwrap_or_else(|| Systemctl::new(&paths.runtime));
     let supervisor = supervisor(paths);
+    let guard = machine::guard(cx.settings().guard == Layers::Kernel, existing(&paths.state));
     Facts {
         version: VERSION.to_owned(),
         service: service(paths, &surroundings, &manager, systemctl.as_ref()),
@@ -38,7 +40,7 @@ pub(super) fn facts(cx: &Cx) -> Facts {
         programs: ["abided", "abide-host"].map(one_program).to_vec(),
         supervisor,
         login: login(cx, &system),
-        machine: machine::look(&system, systemctl.as_ref()),
+        machine: machine::look(&system, systemctl.as_ref(), guard),
     }
 }
 

@@ -1,7 +1,8 @@
 //! Looking at the machine around abide.
 
-use crate::core::doctor::{Journal, Limits, Machine};
+use crate::core::doctor::{Guard, Journal, Limits, Machine};
 use crate::service::systemctl::Systemctl;
+use crate::sys::confine;
 use crate::sys::process::Process;
 use crate::sys::spawn;
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
@@ -16,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How long an ended process may stay on the process table, where its new parent takes it off at all.
 const REAPED: Duration = Duration::from_millis(500);
 
-pub(super) fn look(system: &Systemctl, user: Option<&Systemctl>) -> Machine {
+pub(super) fn look(system: &Systemctl, user: Option<&Systemctl>, guard: Guard) -> Machine {
     let reaper = user.is_none().then(adopter).flatten();
     Machine {
         container: container(),
@@ -30,6 +31,29 @@ pub(super) fn look(system: &Systemctl, user: Option<&Systemctl>) -> Machine {
         oomd: system.ask_system("systemctl", &["is-active", "--quiet", "systemd-oomd.service"]).is_ok(),
         journal: journal(),
         limits: limits(),
+        guard,
+    }
+}
+
+/// Whether the kernel's layer of the write guard can be had, by trying it on a folder.
+pub(super) fn guard(wanted: bool, folder: &Path) -> Guard {
+    let forbids = [
+        ("kernel.apparmor_restrict_unprivileged_userns", "1", "0"),
+        ("kernel.unprivileged_userns_clone", "0", "1"),
+        ("user.max_user_namespaces", "0", "10000"),
+    ];
+    let forbids = forbids.iter().find(|(key, off, _)| {
+        let file = format!("/proc/sys/{}", key.replace('.', "/"));
+        read(&file).is_some_and(|value| value.trim() == *off)
+    });
+    let problem = confine::probe(folder).err().map(|e| format!("no namespaces for it: {e}"));
+    let includes = std::fs::read_dir("/etc/ssh/ssh_config.d").map(|mut files| files.next().is_some());
+    Guard {
+        wanted,
+        forbidden: forbids.map(|(key, _, on)| format!("sysctl {key}={on}")),
+        problem,
+        by_root: nix::unistd::geteuid().is_root(),
+        ssh_includes: includes.unwrap_or(false),
     }
 }
 

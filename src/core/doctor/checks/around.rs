@@ -1,6 +1,6 @@
 //! What is around abide: logins, and the machine.
 
-use super::{ok, warn};
+use super::{fail, ok, warn};
 use crate::core::doctor::{Check, Facts, Journal, Service};
 
 /// Open files that the supervisor needs for some dozens of sessions and clients.
@@ -144,7 +144,37 @@ pub(super) fn machine(facts: &Facts) -> Vec<Check> {
         (false, Journal::Absent | Journal::Volatile | Journal::Persistent) => {}
     }
     checks.push(limits(facts));
+    checks.extend(guard(facts));
     checks
+}
+
+/// Nothing where it is neither wanted nor to be had.
+fn guard(facts: &Facts) -> Option<Check> {
+    const NAME: &str = "write guard";
+    let guard = &facts.machine.guard;
+    match (&guard.problem, guard.wanted) {
+        (Some(problem), true) => {
+            let todo = match &guard.forbidden {
+                Some(off) => format!("{off}, as root; or guard = \"hooks\""),
+                None => "guard = \"hooks\"".to_owned(),
+            };
+            let means = "sessions in linked worktrees do not start";
+            Some(fail(NAME, format!("guard = \"kernel\" cannot be had: {problem}"), means, todo))
+        }
+        (Some(_), false) => None,
+        (None, true) if !guard.by_root && guard.ssh_includes => Some(warn(
+            NAME,
+            "by the kernel, in a user namespace; sudo does not work there, nor changing a file's group",
+            "ssh may refuse the files of /etc/ssh/ssh_config.d there, since they seem to be nobody's: git push, too",
+            "GIT_SSH_COMMAND=\"ssh -F ~/.ssh/config\" for sessions, where that is so",
+        )),
+        (None, true) if !guard.by_root => Some(ok(
+            NAME,
+            "by the kernel, in a user namespace; sudo does not work there, nor changing a file's group",
+        )),
+        (None, true) => Some(ok(NAME, "by the kernel")),
+        (None, false) => Some(ok(NAME, "by agents' hooks; guard = \"kernel\" can be had")),
+    }
 }
 
 fn limits(facts: &Facts) -> Check {
