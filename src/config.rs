@@ -8,6 +8,7 @@
 //! | `guard` | `hooks`, `kernel`, `off` | `hooks` | what keeps background sessions from writing into a shared checkout |
 //! | `idle_exit` | duration | `30s` | how long the supervisor stays with nothing to do |
 //! | `isolation` | `worktree`, `none` | `worktree` | `none` lets them; also per repository, see [`repository`] |
+//! | `park_on_leave` | `true`, `false` | `true` | an agent that you leave while attached is parked, rather than done |
 //! | `restart` | `never`, `manual`, `auto` | `manual` | what becomes of an agent's session that a reboot or a logout ended |
 //! | `restart_within` | duration | `24h` | `auto` leaves alone what was last seen alive longer ago |
 //! | `stop_grace` | duration | `5s` | from the polite signals to SIGKILL |
@@ -45,6 +46,8 @@ pub struct Settings {
     pub repositories: Vec<(String, Isolation)>,
     /// What becomes of an agent's session that the machine or the service manager took along.
     pub restart: Restart,
+    /// An agent that its user leaves while attached is parked, rather than done.
+    pub park_on_leave: bool,
     /// Milliseconds: what was last seen alive longer ago is not restarted by itself.
     pub restart_within_ms: u64,
     /// Milliseconds from the polite signals to SIGKILL.
@@ -69,6 +72,7 @@ impl Default for Settings {
             isolation: Isolation::default(),
             repositories: Vec::new(),
             restart: Restart::Manual,
+            park_on_leave: true,
             restart_within_ms: 86_400_000,
             stop_grace_ms: 5_000,
             scrollback: 10_000,
@@ -156,6 +160,7 @@ impl Settings {
                 let policy = value.as_str().and_then(parse_restart);
                 self.restart = policy.ok_or("\"never\", \"manual\" or \"auto\"")?;
             }
+            "park_on_leave" => self.park_on_leave = value.as_bool().ok_or("true or false")?,
             "restart_within" => self.restart_within_ms = duration(value)?,
             "stop_grace" => {
                 self.stop_grace_ms =
@@ -349,7 +354,7 @@ mod tests {
     #[test]
     fn every_key_is_read() {
         let text = "agent = 'codex'\nanchor = true\ndetach_key = 'ctrl-]'\nguard = 'kernel'\n\
-                    idle_exit = '2m'\nisolation = 'none'\nrestart = 'auto'\nrestart_within = '2d'\nstop_grace = '250ms'\n\
+                    idle_exit = '2m'\nisolation = 'none'\npark_on_leave = false\nrestart = 'auto'\nrestart_within = '2d'\nstop_grace = '250ms'\n\
                     scrollback = 500\nlog_keep = '1GiB'\n\
                     [repository.'~/p']\nisolation = 'worktree'\n";
         let expected = Settings {
@@ -361,6 +366,7 @@ mod tests {
             isolation: Isolation::None,
             repositories: vec![("~/p".into(), Isolation::Worktree)],
             restart: Restart::Auto,
+            park_on_leave: false,
             restart_within_ms: 172_800_000,
             stop_grace_ms: 250,
             scrollback: 500,

@@ -991,7 +991,7 @@ _abide() {
             return 0
             ;;
         abide__subcmd__peek)
-            opts="-h --color --json --help"
+            opts="-h --last --color --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -77,6 +77,7 @@ complete -c abide -n "__fish_abide_using_subcommand a" -s r -l read-only -d 'Onl
 complete -c abide -n "__fish_abide_using_subcommand a" -l no-scrollback -d 'Only the screen, without the lines above it'
 complete -c abide -n "__fish_abide_using_subcommand a" -s q -l quiet -d 'No remarks before and after'
 complete -c abide -n "__fish_abide_using_subcommand a" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c abide -n "__fish_abide_using_subcommand peek" -l last -d 'Of a session that is parked, its last screen: it is not resumed'
 complete -c abide -n "__fish_abide_using_subcommand peek" -l color -d 'With colours, also where standard output is no terminal'
 complete -c abide -n "__fish_abide_using_subcommand peek" -l json -d 'As JSON: id, live, cols, rows, cursor (column and row, from 0; while live), lines'
 complete -c abide -n "__fish_abide_using_subcommand peek" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -8,7 +8,7 @@ use crate::config::Settings;
 use crate::core::action::{Reply, View};
 use crate::core::event::Command;
 use crate::core::id::SessionId;
-use crate::core::record::Record;
+use crate::core::record::{Record, State};
 use crate::paths::Paths;
 use crate::wire::control::Context;
 use std::cell::OnceCell;
@@ -131,6 +131,24 @@ impl Cx {
                 Ok(_) | Err(_) => Err(e.into()),
             },
         }
+    }
+
+    /// A session with a process: one that is parked is resumed first, with what `context` has where its own is not kept.
+    /// Whether it was.
+    ///
+    /// # Errors
+    /// It cannot be.
+    pub(crate) fn awake(
+        &self,
+        target: Target,
+        context: impl FnOnce() -> Context,
+    ) -> Result<(Target, bool), CliError> {
+        let parked = |view: &View| view.record.state == State::Parked && view.record.resumes;
+        if !target.view.as_ref().is_some_and(|view| parked(view)) {
+            return Ok((target, false));
+        }
+        let view = one(self.ask_with(&Command::Resume { target: target.id.clone() }, &context())?)?;
+        Ok((Target { view: Some(view), ..target }, true))
     }
 
     /// Keeps the login open while sessions run, where that is wished; why that cannot be is said.

@@ -196,6 +196,7 @@ impl Control {
             | Command::Stop { .. }
             | Command::Roll { when_idle: true }
             | Command::Respawn { .. }
+            | Command::Resume { .. }
             | Command::Rm { .. }
             | Command::Pin { .. }
             | Command::Rename { .. }

@@ -53,6 +53,9 @@ impl Fleet {
                 self.ask_for_roll(ticket, peer, when_idle);
                 Ok(())
             }
+            Command::Resume { target } => {
+                self.resolve(&target).and_then(|id| self.resume(ticket, &by("resume", peer), id))
+            }
             Command::Rm { targets } => {
                 self.targets(&targets, false).map(|ids| self.rm(ticket, &by("rm", peer), &ids))
             }

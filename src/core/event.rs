@@ -77,6 +77,11 @@ pub enum Command {
         /// Each when its turn is over, and nobody is attached.
         when_idle: bool,
     },
+    /// Have a process for this one: the one that is there, or, where it is parked, its conversation resumed.
+    Resume {
+        /// Which.
+        target: Address,
+    },
     /// Remove these and their files.
     Rm {
         /// Which.

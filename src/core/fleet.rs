@@ -32,6 +32,8 @@ pub struct Settings {
     pub restart: Restart,
     /// A session that was last known alive longer ago is not restarted by itself. Of the wall clock.
     pub restart_within_ms: u64,
+    /// An agent that its user leaves while attached is parked, rather than done.
+    pub park_on_leave: bool,
     /// Process id of this supervisor.
     pub pid: u32,
     /// Version of its program.
@@ -48,6 +50,7 @@ impl Default for Settings {
             events_tail: 5_000,
             restart: Restart::Manual,
             restart_within_ms: 86_400_000,
+            park_on_leave: true,
             pid: 0,
             version: crate::VERSION.into(),
         }

@@ -20,6 +20,7 @@ pub mod hook;
 pub mod id;
 mod journal;
 mod learn;
+pub mod leave;
 mod lifetime;
 pub mod naming;
 mod outcomes;

@@ -49,6 +49,7 @@ enum End {
 enum Ask {
     Stop,
     Respawn,
+    Resume,
     Rm,
     Pin,
     Rename,
@@ -93,7 +94,7 @@ impl ReferenceStateMachine for Reference {
 
     fn transitions(_state: &Self) -> BoxedStrategy<Happening> {
         let ask = prop_oneof![
-            4 => Just(Ask::Stop), 4 => Just(Ask::Respawn), 3 => Just(Ask::Rm), 1 => Just(Ask::Pin),
+            4 => Just(Ask::Stop), 4 => Just(Ask::Respawn), 3 => Just(Ask::Resume), 3 => Just(Ask::Rm), 1 => Just(Ask::Pin),
             1 => Just(Ask::Rename), 1 => Just(Ask::Why), 1 => Just(Ask::Wait), 1 => Just(Ask::List),
             1 => Just(Ask::Show), 1 => Just(Ask::Follow), 1 => Just(Ask::Daemon), 2 => Just(Ask::Roll),
         ];

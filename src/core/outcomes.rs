@@ -213,8 +213,14 @@ impl Fleet {
                 &By::default(),
             );
         }
+        let park = self.settings.park_on_leave;
         let Some(s) = self.touch(id) else { return };
+        let left = park && s.is_left(&exit);
         s.end(now, exit);
+        if left {
+            s.record.state = State::Parked;
+            s.decided();
+        }
         self.journal_end(id);
         self.restart_failed(id);
     }

@@ -8,6 +8,7 @@ use super::record::{Desired, Exit, Host, Origin, Record, State};
 use super::text::Text;
 
 mod learn;
+mod leave;
 mod restart;
 mod roll;
 mod who;

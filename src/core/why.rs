@@ -138,6 +138,9 @@ fn ended_reason(s: &Session, state: &str) -> String {
         (_, true) => "it ended".to_owned(),
     };
     let rule = match exit.cause.as_str() {
+        "own" if s.record.state == State::Parked => {
+            "who leaves an agent while attached parks it: the conversation is kept, and `abide attach` resumes it"
+        }
         "own" => "its process ended by itself: done with status 0, else failed",
         "asked" => "its process was ended by a stop",
         "terminated" => "its host was terminated past the supervisor, which means the same as a stop",

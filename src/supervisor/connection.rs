@@ -120,6 +120,7 @@ impl Asker {
             | Command::Show { .. }
             | Command::Stop { .. }
             | Command::Respawn { .. }
+            | Command::Resume { .. }
             | Command::Roll { .. }
             | Command::Rm { .. }
             | Command::Pin { .. }

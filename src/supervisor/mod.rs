@@ -305,6 +305,7 @@ async fn run(
         stop_grace_ms: settings.stop_grace_ms,
         restart: settings.restart,
         restart_within_ms: settings.restart_within_ms,
+        park_on_leave: settings.park_on_leave,
         pid: std::process::id(),
         ..fleet::Settings::default()
     };

@@ -61,6 +61,7 @@ pub fn since(command: &Command) -> u16 {
         | Command::Show { .. }
         | Command::Stop { .. }
         | Command::Respawn { .. }
+        | Command::Resume { .. }
         | Command::Rm { .. }
         | Command::Pin { .. }
         | Command::Rename { .. }

@@ -15,6 +15,7 @@ mod classes;
 mod doctor;
 mod environment;
 mod guard;
+mod leave;
 mod mcp;
 mod mistakes;
 mod races;

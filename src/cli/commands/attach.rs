@@ -1,12 +1,14 @@
 //! `abide attach`
 
+use super::run::context_of_this_process;
 use super::show::{ending, signal_name};
-use crate::cli::context::{Cx, Target};
+use crate::cli::context::{Cx, Target, one};
 use crate::cli::error::CliError;
 use crate::cli::remark;
 use crate::cli::text::{clean, span};
 use crate::client::attach::{self, Ended, Options};
 use crate::client::host::HostLink;
+use crate::client::wait::{Hangup, Waited, wait};
 use crate::config::DetachKey;
 use crate::core::event::Command;
 use crate::core::record::State;
@@ -14,12 +16,19 @@ use crate::sys::clock::wall_ms;
 use crate::wire::exit::{Ending, ExitRecord};
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+/// How long the supervisor may take to say what became of a session that has just ended.
+const JUDGED_WITHIN: Duration = Duration::from_secs(2);
 
 /// Open a session in this terminal.
 ///
 /// Its screen appears as it is, with the lines that scrolled off it above. What you type goes to it, until you detach
 /// with Ctrl-\ and then d (`detach_key` of the settings or --detach-key changes that). Ctrl-\ twice types one.
 /// Detaching, closing the terminal or killing this command never ends the session.
+///
+/// An agent that you leave by its own means (/exit, Ctrl-C, Ctrl-D) is parked: attaching again resumes it where it left
+/// off, and so do `send` and `peek`. What was stopped stays so.
 ///
 /// Several terminals may be attached to one session; its size follows the one that was used last.
 ///
@@ -81,7 +90,10 @@ pub(super) fn session(cx: &mut Cx, address: &str, args: &Args) -> Result<(), Cli
             ))
         })?),
     };
-    let target = cx.target(address)?;
+    let (target, resumed) = cx.awake(cx.target(address)?, context_of_this_process)?;
+    if resumed && !args.quiet {
+        remark(&format!("{} was parked, and goes on where it left off", target.label()));
+    }
     let link = connect(cx, &target, args.quiet)?;
     let options = Options {
         read_only: args.read_only,
@@ -109,7 +121,9 @@ pub(super) fn session(cx: &mut Cx, address: &str, args: &Args) -> Result<(), Cli
         Ended::Session(record) => {
             let record = record.map(|r| *r).or_else(|| cx.exit_record(&target.id));
             let how = record.as_ref().map_or_else(|| "ended".to_owned(), how_it_ended);
-            if !args.quiet {
+            if !args.quiet && may_be_left(&target, record.as_ref()) && is_parked(cx, &target) {
+                farewell(cx, &format!("[{} parked: abide attach {} resumes]", target.label(), target.id));
+            } else if !args.quiet {
                 farewell(cx, &format!("[{} {how}]", target.label()));
             }
             Ok(())
@@ -126,6 +140,28 @@ pub(super) fn session(cx: &mut Cx, address: &str, args: &Args) -> Result<(), Cli
                 ),
             )),
         },
+    }
+}
+
+/// The session ended as an agent does that its user leaves.
+fn may_be_left(target: &Target, record: Option<&ExitRecord>) -> bool {
+    let resumes = target.view.as_ref().is_some_and(|v| v.record.agent.is_some() && v.record.resumes);
+    let leaving = record.is_some_and(|r| match r.ending {
+        Ending::Exited(code) => code == 0 || code == 130,
+        Ending::Signaled(signal) => signal == 2,
+        Ending::Unknown => false,
+    });
+    resumes && leaving
+}
+
+/// What the supervisor makes of its end is that it is parked. It hears of the end when we do, or a moment later.
+fn is_parked(cx: &Cx, target: &Target) -> bool {
+    let states = ["done", "failed", "stopped", "parked"].map(str::to_owned).to_vec();
+    let command = Command::Wait { target: target.id.clone(), states };
+    // Where it cannot be asked, how it ended is told all the same.
+    match wait(&cx.paths, &command, Some(Instant::now() + JUDGED_WITHIN), &Hangup::default()) {
+        Ok(Waited::Answered(reply)) => one(*reply).is_ok_and(|view| view.record.state == State::Parked),
+        Ok(Waited::TimeUp | Waited::HungUp) | Err(_) => false,
     }
 }
 

@@ -1,5 +1,7 @@
 //! `abide peek`
 
+use super::run::context_of_this_process;
+use super::send::takes_input;
 use crate::cli::context::{Cx, Target};
 use crate::cli::error::CliError;
 use crate::client::host::HostError;
@@ -7,20 +9,29 @@ use crate::client::strip;
 use crate::wire::exit::ExitRecord;
 use crate::wire::host::{Reply, Request};
 use serde::Serialize;
+use std::time::Duration;
+
+/// How long an agent that was resumed may take to draw its screen.
+const DRAWN_WITHIN: Duration = Duration::from_secs(10);
 
 /// Show a session's screen as it is now, without attaching.
 ///
-/// Colours are kept on a terminal and left out elsewhere. Of a session that has ended, its last screen.
+/// Colours are kept on a terminal and left out elsewhere. Of a session that has ended, its last screen; one that is
+/// parked is resumed first, but with --last.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   abide peek 7c5d
+  abide peek 7c5d --last            as it was left, where it is parked
   watch -c abide peek --color docs
   abide peek 7c5d --json | jq -r .lines[]")]
 pub(crate) struct Args {
     /// Its id, the start of it, or its name
     #[arg(value_name = "ID")]
     session: String,
+    /// Of a session that is parked, its last screen: it is not resumed
+    #[arg(long)]
+    last: bool,
     /// With colours, also where standard output is no terminal
     #[arg(long, alias = "colour", conflicts_with = "json")]
     color: bool,
@@ -41,7 +52,15 @@ struct Peeked<'a> {
 }
 
 pub(super) fn run(cx: &mut Cx, args: &Args) -> Result<(), CliError> {
-    let target = cx.target(&args.session)?;
+    let mut target = cx.target(&args.session)?;
+    if !args.last {
+        let resumed;
+        (target, resumed) = cx.awake(target, context_of_this_process)?;
+        if resumed {
+            // Who wants to see more looks again.
+            takes_input(cx, &target, DRAWN_WITHIN)?;
+        }
+    }
     let Shown { live, cols, rows, cursor, text } = screen(cx, &target)?;
     if args.json {
         let plain = strip::plain(&text);

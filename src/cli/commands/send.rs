@@ -1,14 +1,22 @@
 //! `abide send`
 
+use super::run::context_of_this_process;
 use crate::cli::context::{Cx, Target};
 use crate::cli::error::CliError;
 use crate::client::host::send_once;
+use crate::client::wait::{Hangup, Waited, wait};
+use crate::core::event::Command;
+use crate::wire::control::Context;
 use std::io::Read;
+use std::time::{Duration, Instant};
+
+/// How long an agent that was resumed may take until it can be typed to.
+const READY_WITHIN: Duration = Duration::from_secs(30);
 
 /// Type text into a session, and Enter after it.
 ///
 /// It is typed exactly once, as one paste where the program understands pastes. The command returns when the session's
-/// terminal has taken it.
+/// terminal has taken it. A session that is parked is resumed first, and typed to when it waits for input.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -53,18 +61,35 @@ pub(super) fn run(cx: &mut Cx, args: &Args) -> Result<(), CliError> {
         return Err(CliError::usage(format!("more than {LIMIT} bytes are too much to type"))
             .hint("put it into a file, and type the file's name"));
     }
-    typed(cx, &args.session, &text, !args.keys, !args.no_enter).map(|_| ())
+    typed(cx, &args.session, &text, !args.keys, !args.no_enter, context_of_this_process).map(|_| ())
 }
 
-/// Types into the session that `address` means, exactly once.
+/// Whether a session that was resumed came to wait for input within this time.
+pub(super) fn takes_input(cx: &Cx, target: &Target, within: Duration) -> Result<bool, CliError> {
+    let command = Command::Wait { target: target.id.clone(), states: Vec::new() };
+    Ok(match wait(&cx.paths, &command, Some(Instant::now() + within), &Hangup::default())? {
+        Waited::Answered(_) => true,
+        Waited::TimeUp | Waited::HungUp => false,
+    })
+}
+
+/// Types into the session that `address` means, exactly once; one that is parked is resumed first.
 pub(super) fn typed(
     cx: &Cx,
     address: &str,
     text: &[u8],
     paste: bool,
     enter: bool,
+    context: impl FnOnce() -> Context,
 ) -> Result<Target, CliError> {
-    let target = cx.target(address)?;
+    let (target, resumed) = cx.awake(cx.target(address)?, context)?;
+    if resumed && !takes_input(cx, &target, READY_WITHIN)? {
+        return Err(CliError::failed(format!(
+            "{} was parked and is resumed, but does not wait for input yet: nothing was typed",
+            target.label()
+        ))
+        .hint(format!("`abide wait {0}`, then send it again", target.id)));
+    }
     send_once(&cx.paths, (&target.id, target.host_pid()), text, paste, enter)
         .map_err(|e| CliError::from(e).about(&target.id))?;
     Ok(target)

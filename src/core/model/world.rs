@@ -351,6 +351,7 @@ impl World {
         let command = match what {
             Ask::Stop => Command::Stop { targets, all, grace_ms: None },
             Ask::Respawn => Command::Respawn { targets, all },
+            Ask::Resume => Command::Resume { target },
             Ask::Rm => Command::Rm { targets },
             Ask::Pin => Command::Pin { targets, pinned: which.is_multiple_of(2) },
             Ask::Rename => Command::Rename { target, name: format!("name{}", which % 5) },
@@ -776,6 +777,7 @@ fn asked_of(command: &Command) -> Vec<SessionId> {
         | Command::List { .. }
         | Command::Show { .. }
         | Command::Respawn { .. }
+        | Command::Resume { .. }
         | Command::Roll { .. }
         | Command::Pin { .. }
         | Command::Rename { .. }

@@ -37,8 +37,14 @@ pub(super) fn call(call: &Call, arguments: &Arguments) -> Result<Answer, CliErro
         return Err(CliError::usage(format!("more than {LIMIT} bytes are too much to type"))
             .hint("write them to a file, and type the file's name"));
     }
-    let target =
-        typed(&call.cx, &arguments.session, arguments.text.as_bytes(), !arguments.keys, arguments.enter)?;
+    let target = typed(
+        &call.cx,
+        &arguments.session,
+        arguments.text.as_bytes(),
+        !arguments.keys,
+        arguments.enter,
+        || call.context.clone(),
+    )?;
     let mut answer = match &target.view {
         Some(view) => Answer::of(&Brief::from(&**view))?,
         None => Answer::of(&serde_json::json!({ "id": target.id }))?,
