@@ -9,6 +9,8 @@
 //! | `idle_exit` | duration | `30s` | how long the supervisor stays with nothing to do |
 //! | `isolation` | `worktree`, `none` | `worktree` | `none` lets them; also per repository, see [`repository`] |
 //! | `park_on_leave` | `true`, `false` | `true` | an agent that you leave while attached is parked, rather than done |
+//! | `keep_deleted` | duration | `30d` | how long a removed worktree can be brought back |
+//! | `precious` | patterns, as in `.gitignore` | `.env` and its like | ignored files that count as work, see `core::worktree` |
 //! | `restart` | `never`, `manual`, `auto` | `manual` | what becomes of an agent's session that a reboot or a logout ended |
 //! | `restart_within` | duration | `24h` | `auto` leaves alone what was last seen alive longer ago |
 //! | `stop_grace` | duration | `5s` | from the polite signals to SIGKILL |
@@ -44,6 +46,10 @@ pub struct Settings {
     pub isolation: Isolation,
     /// What is said for repositories: a folder, as written, and the value for what is in it.
     pub repositories: Vec<(String, Isolation)>,
+    /// Milliseconds that a removed worktree can be brought back.
+    pub keep_deleted_ms: u64,
+    /// Patterns of ignored files that count as work; a later one decides.
+    pub precious: Vec<String>,
     /// What becomes of an agent's session that the machine or the service manager took along.
     pub restart: Restart,
     /// An agent that its user leaves while attached is parked, rather than done.
@@ -61,6 +67,21 @@ pub struct Settings {
 /// Least output that is kept of a session, in bytes.
 pub const LOG_KEEP_MIN: u64 = 16 << 20;
 
+/// Ignored files that somebody wrote, most likely; not those that come with a dependency, or are built.
+const PRECIOUS: [&str; 11] = [
+    ".env",
+    ".env.*",
+    ".envrc",
+    "*.local",
+    "*.local.*",
+    "!**/node_modules/**",
+    "!**/target/**",
+    "!**/.venv/**",
+    "!**/venv/**",
+    "!**/vendor/**",
+    "!**/__pycache__/**",
+];
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -71,6 +92,8 @@ impl Default for Settings {
             idle_exit_ms: 30_000,
             isolation: Isolation::default(),
             repositories: Vec::new(),
+            keep_deleted_ms: 30 * 86_400_000,
+            precious: PRECIOUS.iter().map(|pattern| (*pattern).to_owned()).collect(),
             restart: Restart::Manual,
             park_on_leave: true,
             restart_within_ms: 86_400_000,
@@ -156,6 +179,13 @@ impl Settings {
             }
             "idle_exit" => self.idle_exit_ms = duration(value)?,
             "isolation" => self.isolation = repository::isolation(value)?,
+            "keep_deleted" => self.keep_deleted_ms = duration(value)?,
+            "precious" => {
+                let patterns = value.as_array().and_then(|list| {
+                    list.iter().map(|item| item.get_ref().as_str().map(ToOwned::to_owned)).collect()
+                });
+                self.precious = patterns.ok_or("a list of patterns, like [\".env\", \"*.local\"]")?;
+            }
             "restart" => {
                 let policy = value.as_str().and_then(parse_restart);
                 self.restart = policy.ok_or("\"never\", \"manual\" or \"auto\"")?;
@@ -354,7 +384,8 @@ mod tests {
     #[test]
     fn every_key_is_read() {
         let text = "agent = 'codex'\nanchor = true\ndetach_key = 'ctrl-]'\nguard = 'kernel'\n\
-                    idle_exit = '2m'\nisolation = 'none'\npark_on_leave = false\nrestart = 'auto'\nrestart_within = '2d'\nstop_grace = '250ms'\n\
+                    idle_exit = '2m'\nisolation = 'none'\nkeep_deleted = '7d'\npark_on_leave = false\nprecious = ['*.key']\n\
+                    restart = 'auto'\nrestart_within = '2d'\nstop_grace = '250ms'\n\
                     scrollback = 500\nlog_keep = '1GiB'\n\
                     [repository.'~/p']\nisolation = 'worktree'\n";
         let expected = Settings {
@@ -365,6 +396,8 @@ mod tests {
             idle_exit_ms: 120_000,
             isolation: Isolation::None,
             repositories: vec![("~/p".into(), Isolation::Worktree)],
+            keep_deleted_ms: 604_800_000,
+            precious: vec!["*.key".into()],
             restart: Restart::Auto,
             park_on_leave: false,
             restart_within_ms: 172_800_000,

@@ -28,3 +28,4 @@ mod settings;
 mod status;
 mod submodules;
 mod survey;
+pub mod sweep;

@@ -20,8 +20,10 @@ mod run;
 mod send;
 mod show;
 mod stop;
+mod undelete;
 mod wait;
 mod why;
+mod worktree;
 
 use super::context::Cx;
 use super::error::CliError;
@@ -45,6 +47,8 @@ pub(crate) enum Command {
     Unpin(pin::UnpinArgs),
     Rename(rename::Args),
     Why(why::Args),
+    Worktree(worktree::Args),
+    Undelete(undelete::Args),
     Events(events::Args),
     Hook(hook::Args),
     Mcp(mcp::Args),
@@ -86,6 +90,8 @@ impl Command {
             Self::Unpin(args) => pin::unpin(cx, &args),
             Self::Rename(args) => rename::run(cx, &args),
             Self::Why(args) => why::run(cx, &args),
+            Self::Worktree(args) => worktree::run(cx, &args),
+            Self::Undelete(args) => undelete::run(cx, &args),
             Self::Events(args) => events::run(cx, &args),
             Self::Hook(args) => hook::run(cx, &args),
             Self::Mcp(args) => mcp::run(cx, &args),
