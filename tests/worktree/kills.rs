@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
 /// Runs it to its end, or up to so many stops at system calls and then kills it; how it ended, and how many there were.
-fn run_until(command: &mut Command, calls: Option<u32>) -> (ExitStatus, u32) {
+pub(super) fn run_until(command: &mut Command, calls: Option<u32>) -> (ExitStatus, u32) {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     // SAFETY: one system call between fork and exec.
     unsafe {

@@ -3,6 +3,8 @@
 mod contents;
 #[cfg(target_os = "linux")]
 mod kills;
+#[cfg(target_os = "linux")]
+mod machine;
 mod repo;
 mod round_trip;
 mod sweep;

@@ -156,7 +156,7 @@ fn the_extension_goes_with_the_last_that_needs_it() {
         repo.git(path, &["sparse-checkout", "set", "dir"]);
     }
     let extension = || repo.try_git(&repo.main, &["config", "--get", "extensions.worktreeConfig"]);
-    assert!(extension() && !one.join("program").exists() == !two.join("program").exists());
+    assert!(extension());
     let before = seen(&one);
     let first = repo.remove(&one, false).expect("removed").kept.id;
     assert!(extension());

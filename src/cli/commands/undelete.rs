@@ -104,9 +104,10 @@ fn list(cx: &mut Cx, all: Vec<Listed>, json: bool) -> Result<(), CliError> {
         return Ok(cx.out.json(&shown)?);
     }
     if all.is_empty() {
-        return Ok(if cx.out.is_terminal() {
-            cx.out.line("nothing was removed here")?
-        });
+        if cx.out.is_terminal() {
+            cx.out.line("nothing was removed here")?;
+        }
+        return Ok(());
     }
     let rows: Vec<Vec<Cell>> = all
         .iter()
