@@ -296,6 +296,10 @@ impl Paths {
     pub fn restart_mark(&self) -> PathBuf {
         self.state.join("restart")
     }
+    /// There where `abide install` has turned lingering on.
+    pub fn lingering_mark(&self) -> PathBuf {
+        self.state.join("lingering")
+    }
     /// The event journal.
     pub fn events(&self) -> PathBuf {
         self.state.join("events.jsonl")

@@ -12,6 +12,7 @@ pub mod locks;
 pub mod machine;
 pub mod mount;
 pub mod peer;
+pub mod pipe;
 pub mod process;
 pub mod pty;
 pub mod reap;

@@ -6,7 +6,6 @@ use abide::core::action::Reply;
 use abide::core::classify::Class;
 use abide::core::event::Command;
 use abide::core::hook::{Happening, Report};
-use abide::sys::process::Process;
 use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, UnixAddr};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Pid, fork};
@@ -80,7 +79,7 @@ fn a_later_process_with_its_id_is_not_taken_for_it() {
     // Only root may choose a process id.
     let Some(later) = Later::with(pid) else { return };
     let id = u32::try_from(pid.as_raw()).expect("an id");
-    assert!(Process::of(id).is_ok_and(|p| !p.zombie), "the id is in use again");
+    assert!(abide::sys::process::Process::of(id).is_ok_and(|p| !p.zombie), "the id is in use again");
     let class = class(client.get(Command::Who));
     assert_eq!((class.kind, class.row), (None, 0), "{class:?}");
     drop(later);

@@ -223,7 +223,7 @@ impl Place {
         let user = logind.user();
         match (logind.lingers(), wish) {
             (true, Some(true) | None) => None,
-            (true, Some(false)) if turned_on(&self.paths).exists() => {
+            (true, Some(false)) if self.paths.lingering_mark().exists() => {
                 Some(Step::Linger { on: false, user: user.into() })
             }
             (true, Some(false)) => {
@@ -240,7 +240,7 @@ impl Place {
     fn lingering_after(&self, wish: Option<bool>) -> Option<Step> {
         let logind = self.logind.as_ref().filter(|logind| logind.lingers())?;
         let user = logind.user();
-        match (turned_on(&self.paths).exists(), wish) {
+        match (self.paths.lingering_mark().exists(), wish) {
             (true, Some(false)) => Some(Step::Linger { on: false, user: user.into() }),
             (true, Some(true) | None) => Some(Step::Note(format!(
                 "`abide install` turned lingering on for {user}, and it stays on: `abide uninstall --linger no` turns \
@@ -252,11 +252,6 @@ impl Place {
             (false, Some(true) | None) => None,
         }
     }
-}
-
-/// There where `abide install` has turned lingering on.
-pub(super) fn turned_on(paths: &Paths) -> PathBuf {
-    paths.state.join("lingering")
 }
 
 fn ask_folders(folders: &[&Path]) -> String {

@@ -70,7 +70,7 @@ impl Plan {
         let failed = |why| InstallError::Linger { on, user: user.to_owned(), why };
         let logind = self.logind.as_ref().ok_or_else(|| failed("there is no logind".into()))?;
         logind.set_lingering(on).map_err(failed)?;
-        let path = super::look::turned_on(&self.paths);
+        let path = self.paths.lingering_mark();
         if on {
             let text =
                 "`abide install` turned lingering on; `abide uninstall --linger no` turns it off again.\n";

@@ -3,6 +3,7 @@
 use super::Kept;
 use super::meta::{self, Meta, Modes};
 use super::tree::{is_name, unmarked};
+use crate::sys::pipe;
 use crate::worktree::convert::Pointer;
 use crate::worktree::files::Folder;
 use crate::worktree::git::{Git, GitError, Trust};
@@ -11,9 +12,7 @@ use crate::worktree::survey::GITLINK;
 use git2::{ObjectType, Oid, Tree};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
-use nix::sys::stat::{
-    FchmodatFlags, Mode, SFlag, UtimensatFlags, fchmod, fchmodat, futimens, mkdirat, mknodat, utimensat,
-};
+use nix::sys::stat::{FchmodatFlags, Mode, UtimensatFlags, fchmod, fchmodat, futimens, mkdirat, utimensat};
 use nix::sys::time::TimeSpec;
 use nix::unistd::symlinkat;
 use std::collections::BTreeMap;
@@ -258,10 +257,11 @@ fn folders(root: &Folder, meta: &Meta) -> Result<(), ReadError> {
         if !is_name(name) {
             return Err(ReadError::Name(path.clone()));
         }
-        let made = mknodat(&parent, name, SFlag::S_IFIFO, Mode::S_IRUSR | Mode::S_IWUSR, 0);
-        let made =
-            made.and_then(|()| fchmodat(&parent, name, mode(pipe.mode), FchmodatFlags::NoFollowSymlink));
-        made.map_err(|e| failed(path)(e.into()))?;
+        let made = pipe::make_in(&parent, OsStr::from_bytes(name));
+        let made = made.and_then(|()| {
+            fchmodat(&parent, name, mode(pipe.mode), FchmodatFlags::NoFollowSymlink).map_err(Into::into)
+        });
+        made.map_err(failed(path))?;
     }
     for folder in &meta.folders {
         reach(&folder.path.0).map_err(failed(&folder.path.0))?;

@@ -290,7 +290,7 @@ fn lingering_is_changed_on_demand_only_and_never_taken_from_others() {
     assert!(uninstall(&lab, None).to_string().contains("abide uninstall --linger no"), "kept unless told to");
     let told = lab.perform(&uninstall(&lab, Some(false)));
     assert!(told.contains(&"loginctl --no-ask-password disable-linger -- ada".to_owned()), "{told:?}");
-    assert!(!turned_on(&lab.paths()).exists(), "nothing to undo any more");
+    assert!(!lab.paths().lingering_mark().exists(), "nothing to undo any more");
 }
 
 /// An administrator's policy may refuse, and a command's word for it is not enough.
@@ -303,7 +303,7 @@ fn lingering_that_did_not_come_true_is_an_error() {
         let error = plan.expect("a plan").perform(&Answers::default(), |_| ()).expect_err("it is off");
         assert!(matches!(&error, InstallError::Linger { on: true, .. }), "{error}");
         assert!(error.to_string().contains(said) && error.to_string().contains("ada"), "{error}");
-        assert!(!turned_on(&lab.paths()).exists(), "abide has not turned anything on");
+        assert!(!lab.paths().lingering_mark().exists(), "abide has not turned anything on");
         assert!(lab.units().join(SOCKET).exists(), "all else is done");
     }
 }
