@@ -215,6 +215,12 @@ mod under_systemd {
         Ok(Some(Started::Socket))
     }
 
+    /// A unit of that name was there. `systemd-run` says so in words only.
+    fn is_taken(complaint: &Complaint) -> bool {
+        let said = complaint.to_string();
+        said.contains("already loaded") || said.contains("already exists")
+    }
+
     /// Starts the supervisor as a transient service. Done when it is ready.
     pub(super) fn start_on_demand(systemd: &Systemd, paths: &Paths) -> Result<Started, StartError> {
         let systemctl = Systemctl::new(systemd.runtime());
@@ -260,6 +266,10 @@ mod under_systemd {
             };
             let state = systemctl.show(&name, &["LoadState"]).map_err(failed)?;
             if state.get("LoadState").is_none_or(|load| load != "loaded") {
+                // One that was just leaving held the name, and has gone meanwhile.
+                if attempt < ATTEMPTS && is_taken(&complaint) {
+                    continue;
+                }
                 return Err(failed(complaint));
             }
             // One that is on its way out, or that waits to be restarted, holds the name: it is started again. Its limit of

@@ -76,6 +76,19 @@ fn the_later_one_counts(home: &Home, id: &str, respawned: &Output) {
     }
 }
 
+/// What has just left may still hold the name of its unit, or of its socket.
+#[test]
+fn every_call_after_the_supervisor_was_stopped_is_answered() {
+    let home = Home::new();
+    let id = home.session(["sleep", "1000"]);
+    for round in 0..30 {
+        home.abide(["daemon", "stop"]).ok();
+        // Somewhere in the time that a service manager takes to let go of it.
+        std::thread::park_timeout(std::time::Duration::from_millis(round % 10));
+        assert_eq!(home.list()[0]["id"], id.as_str(), "round {round}");
+    }
+}
+
 #[test]
 fn lines_typed_by_many_at_once_arrive_whole_and_once() {
     let home = Home::new();
