@@ -258,8 +258,10 @@ pub struct Signals {
     pub leader_foreground: bool,
     /// Window title.
     pub title: String,
-    /// Last `OSC 7501` report.
+    /// Last `OSC 7501` report of the program about itself.
     pub program: String,
+    /// Last `OSC 7501` reports about parts of its work that wait for the user.
+    pub blocked: Vec<String>,
     /// Last `OSC 133` mark, 0 for none.
     pub prompt_mark: u8,
     /// Last notification.

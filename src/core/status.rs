@@ -1,7 +1,8 @@
 //! What a live session does, from what its host sees. Best evidence first:
 //!
-//! 1. A program status report (`OSC 7501`): the program says it itself. Void while the leader is a shell that is back
-//!    in the foreground, since then the program that reported is not.
+//! 1. A program status report (`OSC 7501`): the program says it itself, and where a part of its work waits for the user,
+//!    so does the session. Void while the leader is a shell that is back in the foreground, since then the program that
+//!    reported is not.
 //! 2. The shell's prompt marks (`OSC 133`): `A`, `B` and `D` mean at its prompt, `C` that a command runs.
 //! 3. For agents: a notification or a bell since the last input, with silence after it, asks for the user.
 //! 4. Quiet time, who is in the terminal's foreground, and what the program is: a shell in the foreground that is
@@ -46,7 +47,9 @@ pub fn judge(record: &Record, signals: Option<&Signals>, alert_pending: bool) ->
     };
     let shell = record.agent.is_none() && is_shell(&record.argv);
     let at_leader = shell && s.leader_foreground;
-    if let Some(report) = Report::parse(&s.program).filter(|_| !at_leader) {
+    let reports = || s.blocked.iter().chain([&s.program]).filter_map(|raw| Report::parse(raw));
+    let report = reports().find(|r| r.waits()).or_else(|| reports().next_back());
+    if let Some(report) = report.filter(|_| !at_leader) {
         return by_report(&report, s.active);
     }
     if shell {
@@ -115,8 +118,7 @@ fn by_report(report: &Report, active: bool) -> Verdict {
         "idle" => (State::Idle, "what a program says of itself is believed first"),
         "done" => (State::Done, "a program that says done has finished its turn and lives on"),
         "blocked" => (State::Blocked, "a program that says blocked waits for the user"),
-        "error" => (State::Blocked, "a program that reports an error and lives on waits for the user"),
-        _ => (State::Working, "an unknown report means that the program is there and works"),
+        _ => (State::Blocked, "a program that reports an error and lives on waits for the user"),
     };
     let mut v = verdict(state, state == State::Working || active, evidence, rule);
     if state == State::Blocked {
@@ -208,7 +210,11 @@ impl Report {
                 _ => {}
             }
         }
-        (!report.state.is_empty() && report.state != "clear").then_some(report)
+        matches!(report.state.as_str(), "working" | "idle" | "done" | "blocked" | "error").then_some(report)
+    }
+
+    fn waits(&self) -> bool {
+        matches!(self.state.as_str(), "blocked" | "error")
     }
 }
 
@@ -309,7 +315,7 @@ mod tests {
         let told = Signals { notification: "Approve?".into(), ..quiet.clone() };
         let (shell, command, agent) =
             (record(None, &["bash"]), record(None, &["make"]), record(Some("claude"), &["claude"]));
-        let cases: [(&Record, Signals, bool, State); 27] = [
+        let cases: [(&Record, Signals, bool, State); 29] = [
             (&shell, fg(&quiet), false, Idle),
             (&shell, fg(&active), false, Working),
             (&shell, quiet.clone(), false, Working),
@@ -335,7 +341,19 @@ mod tests {
             (&agent, Signals { active: true, ..told.clone() }, true, Working),
             (&agent, says("7501;state=done:app=codex", &active), false, Done),
             (&agent, says("state=error:msg=Ym9vbQ==", &quiet), false, Blocked),
-            (&agent, says("state=dreaming", &quiet), false, Working),
+            (&agent, says("state=dreaming", &quiet), false, Idle),
+            (
+                &agent,
+                Signals { blocked: vec!["state=blocked:id=a".into()], ..says("state=working", &active) },
+                false,
+                Blocked,
+            ),
+            (
+                &shell,
+                fg(&Signals { blocked: vec!["state=blocked:id=a".into()], ..quiet.clone() }),
+                false,
+                Idle,
+            ),
             (&agent, says("gibberish", &quiet), false, Idle),
         ];
         for (record, signals, alert, state) in cases {

@@ -4,6 +4,7 @@ use super::clients::{self, Client, Role};
 use super::ending::Ending;
 use super::input::Input;
 use super::log::Log;
+use super::programs::Records;
 use super::scan::{Found, Scanner, Stretches};
 use super::screen::Screen;
 use super::status::Reporter;
@@ -61,6 +62,7 @@ pub(super) struct Host {
     pub(super) stretches: Stretches,
     pub(super) input: Input,
     pub(super) reporter: Reporter,
+    pub(super) programs: Records,
     pub(super) ending: Ending,
     pub(super) batch: Vec<u8>,
     /// When the session will have been silent long enough to work off what waits.
@@ -120,6 +122,7 @@ impl Host {
             stretches: Stretches::default(),
             input: Input::default(),
             reporter: Reporter::default(),
+            programs: Records::default(),
             ending: Ending::default(),
             batch: vec![0; BATCH.0],
             settle_at: None,

@@ -30,6 +30,7 @@ mod log;
 mod order;
 mod outgoing;
 mod output;
+mod programs;
 mod record;
 mod requests;
 pub mod scan;

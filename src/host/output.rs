@@ -165,8 +165,14 @@ impl Host {
             match item {
                 Found::Query { .. } => {}
                 Found::Title(title) => facts.title.clone_from(title),
-                Found::Program(report) => facts.program.clone_from(report),
-                Found::PromptMark(mark) => facts.prompt_mark = *mark,
+                Found::Program(report) => self.programs.take(report),
+                Found::PromptMark(mark) => {
+                    facts.prompt_mark = *mark;
+                    if *mark == b'A' {
+                        self.programs.at_prompt();
+                    }
+                }
+                Found::Reset => self.programs.clear(),
                 Found::Notification(text) => {
                     facts.notification.clone_from(text);
                     facts.alerts = facts.alerts.wrapping_add(1);

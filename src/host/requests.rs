@@ -373,6 +373,8 @@ impl Host {
             leader_foreground: self.pty.foreground() == Some(self.child),
             cols: self.size.0,
             rows: self.size.1,
+            program: self.programs.own().to_owned(),
+            blocked: self.programs.blocked(),
             ..self.reporter.facts.clone()
         }
     }

@@ -324,6 +324,7 @@ fn signals(status: Status) -> Signals {
         leader_foreground: status.leader_foreground,
         title: status.title,
         program: status.program,
+        blocked: status.blocked,
         prompt_mark: status.prompt_mark,
         notification: status.notification,
         alerts: status.alerts,

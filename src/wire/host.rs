@@ -188,7 +188,7 @@ pub struct Status {
     pub leader_foreground: bool,
     /// Window title, printable text; empty for none.
     pub title: String,
-    /// Last `OSC 7501` report, without introducer and terminator, as printable ASCII; empty for none.
+    /// Last `OSC 7501` report of the program about itself, without introducer and terminator, printable; empty for none.
     pub program: String,
     /// Last of the `OSC 133` marks: `A`, `B`, `C` or `D`; 0 for none.
     pub prompt_mark: u8,
@@ -204,6 +204,8 @@ pub struct Status {
     pub rows: u16,
     /// The alternate screen is shown.
     pub alternate: bool,
+    /// Last `OSC 7501` reports about parts of the program's work that wait for the user; a few at most.
+    pub blocked: Vec<String>,
 }
 
 /// A session is active until it has been silent for so long, in milliseconds.
@@ -470,6 +472,9 @@ impl Status {
         w.u8(u8::from(self.active)).u8(u8::from(self.leader_foreground)).str(&self.title).str(&self.program);
         w.u8(self.prompt_mark).str(&self.notification).u32(self.alerts).u32(self.inputs);
         w.u16(self.cols).u16(self.rows).u8(u8::from(self.alternate));
+        w.list(&self.blocked, |w, text| {
+            w.str(text);
+        });
     }
     fn get(r: &mut Reader<'_>) -> Result<Self, Missing> {
         Ok(Self {
@@ -489,6 +494,7 @@ impl Status {
             cols: r.u16()?,
             rows: r.u16()?,
             alternate: r.u8()? != 0,
+            blocked: if r.0.is_empty() { Vec::new() } else { r.list(Reader::str)? },
         })
     }
 }

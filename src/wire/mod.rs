@@ -14,6 +14,7 @@
 //! |---|---|---|---|
 //! | host | 1 | 0.1.0 | first |
 //! | host | 1 | 0.1.0 | birth: a failed start's stage 7, read as 5 by those that do not know it |
+//! | host | 1 | 0.1.0 | appended to a status: parts of a program's work that wait for the user |
 //! | start order | 1 | 0.1.0 | first |
 //! | start order | 1 | 0.1.0 | appended: mounts, in an order whose first word is another, so that no host ignores them |
 //! | control | 1 | 0.1.0 | first |

@@ -72,14 +72,14 @@ prop_compose! {
 
 prop_compose! {
     fn status()(
-        (title, program, notification) in (text(), text(), text()),
+        (title, program, notification, blocked) in (text(), text(), text(), prop::collection::vec(text(), 0..3)),
         (writers, readers, log_errno, cols, rows) in any::<(u16, u16, u16, u16, u16)>(),
         (offset, unlogged, alerts, inputs, prompt_mark) in any::<(u64, u64, u32, u32, u8)>(),
         (active, leader_foreground, alternate) in any::<(bool, bool, bool)>(),
     ) -> Status {
         Status {
             writers, readers, offset, unlogged, log_errno, active, leader_foreground, title, program, prompt_mark,
-            notification, alerts, inputs, cols, rows, alternate,
+            notification, alerts, inputs, cols, rows, alternate, blocked,
         }
     }
 }

@@ -104,7 +104,8 @@ fn said(found: &[Found]) -> Vec<Found> {
             | Found::Program(_)
             | Found::PromptMark(_)
             | Found::Notification(_)
-            | Found::Bell => {}
+            | Found::Bell
+            | Found::Reset => {}
         }
     }
     said

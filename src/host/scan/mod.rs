@@ -5,11 +5,13 @@
 //! characters, and a C1 control that is encoded as one introduces nothing.
 
 mod alternate;
+mod program;
 mod query;
 mod report;
 mod text;
 
 pub use self::alternate::Stretches;
+pub use self::program::{ProgramState, Report};
 pub use self::query::{Asked, Query};
 
 pub(super) use self::text::printable;
@@ -38,14 +40,16 @@ pub enum Found {
     },
     /// The window title was set (`OSC 0`, `2`).
     Title(String),
-    /// A program status report (`OSC 7501`), without introducer and terminator.
-    Program(String),
+    /// A program status report (`OSC 7501`).
+    Program(Report),
     /// `OSC 133`: `A`, `B`, `C` or `D`.
     PromptMark(u8),
     /// The text of a notification (`OSC 9`, `99`, `777`).
     Notification(String),
     /// The bell.
     Bell,
+    /// The terminal was reset (`RIS`).
+    Reset,
     /// The alternate screen is shown, or no longer.
     Alternate {
         /// It is shown.
@@ -209,6 +213,7 @@ impl Scanner {
             b'X' | b'^' if bare => State::Skipped,
             b'c' if bare => {
                 self.switch(false, at + 1, found);
+                found.push(Found::Reset);
                 State::Ground
             }
             b'Z' if bare => {

@@ -1,6 +1,7 @@
 //! What programs tell about themselves in operating system commands.
 
 use super::Found;
+use super::program::Report;
 use super::text::{LONGEST, base64, printable};
 
 /// Reads the command without introducer and terminator.
@@ -8,7 +9,7 @@ pub(super) fn command(text: &[u8]) -> Option<Found> {
     let (kind, rest) = split(text);
     match kind {
         b"0" | b"2" => Some(Found::Title(printable(rest?, LONGEST))),
-        b"7501" => Some(Found::Program(printable(rest?, LONGEST))),
+        b"7501" => Report::parse(rest?).map(Found::Program),
         b"133" => match rest?.first()? {
             mark @ b'A'..=b'D' => Some(Found::PromptMark(*mark)),
             _ => None,

@@ -19,6 +19,7 @@ fn queries(bytes: &[u8]) -> Vec<(Query, Vec<u8>)> {
             | Found::PromptMark(_)
             | Found::Notification(_)
             | Found::Bell
+            | Found::Reset
             | Found::Alternate { .. } => None,
         })
         .collect()
@@ -113,7 +114,14 @@ fn reports() {
     assert_eq!(text(b"\x1b]0;a \xe2\x9c\xb3 b\x07"), [Found::Title("a ✳ b".into())]);
     assert_eq!(text(b"\x1b]2;x;y\x1b\\"), [Found::Title("x;y".into())]);
     assert_eq!(text(b"\x1b]1;icon\x1b\\"), []);
-    assert_eq!(text(b"\x1b]7501;state=idle:app=x\x1b\\"), [Found::Program("state=idle:app=x".into())]);
+    assert_eq!(
+        text(b"\x1b]7501;state=idle:app=x\x1b\\"),
+        [Found::Program(Report {
+            id: String::new(),
+            state: ProgramState::Idle,
+            text: "state=idle:app=x".into()
+        })]
+    );
     assert_eq!(text(b"\x1b]133;A\x07\x1b]133;D;0\x07"), [Found::PromptMark(b'A'), Found::PromptMark(b'D')]);
     assert_eq!(text(b"\x1b]9;hello\x07"), [Found::Notification("hello".into())]);
     assert_eq!(text(b"\x1b]9;4;1;50\x07\x1b]9;9;/tmp\x07"), []);
@@ -145,6 +153,7 @@ fn the_alternate_screen_is_tracked() {
     assert_eq!(scanner.unfinished(), 5);
     scanner.scan(b"49h", &mut found);
     scanner.scan(b"\x1bc", &mut found);
-    assert_eq!(found, [Found::Alternate { on: true, at: -5 }, Found::Alternate { on: false, at: 2 }]);
+    let all = [Found::Alternate { on: true, at: -5 }, Found::Alternate { on: false, at: 2 }, Found::Reset];
+    assert_eq!(found, all);
     assert_eq!(scanner.unfinished(), 0);
 }
