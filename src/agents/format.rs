@@ -1,7 +1,7 @@
 //! A profile's file, read.
 
-use super::screen::Rule;
 use crate::config::is_profile_name;
+use crate::core::status::{Doing, Rule, Signs, Titles};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -32,8 +32,8 @@ pub struct Profile {
     pub shared: Vec<String>,
     /// What is set in the session's environment.
     pub env: Vec<(String, String)>,
-    /// What its screen says of it.
-    pub screen: Vec<Rule>,
+    /// How it shows what it does.
+    pub signs: Signs,
 }
 
 #[derive(Deserialize)]
@@ -69,7 +69,11 @@ struct File {
     #[serde(default)]
     env: BTreeMap<String, String>,
     #[serde(default)]
+    titles: Titles,
+    #[serde(default)]
     screen: Vec<Rule>,
+    #[serde(default)]
+    own: Vec<String>,
 }
 
 /// Why a profile cannot be used.
@@ -120,7 +124,7 @@ impl Profile {
             background: file.background,
             shared: file.shared,
             env: file.env.into_iter().collect(),
-            screen: file.screen,
+            signs: Signs { titles: file.titles, screen: file.screen, own: file.own },
         })
     }
 }
@@ -157,6 +161,11 @@ impl File {
                 ));
             }
         }
+        for pattern in &self.own {
+            if !pattern.starts_with(['$', '~', '/']) || pattern.contains('\0') {
+                return Err(format!("`own` needs a path that begins with $NAME, ~ or /: {pattern:?}"));
+            }
+        }
         for name in self.env.keys() {
             if name.is_empty() || name.contains(['=', '\0']) || name.starts_with("ABIDE_") {
                 return Err(format!("[env] cannot set {name:?}"));
@@ -165,6 +174,11 @@ impl File {
         for rule in &self.screen {
             if rule.shows.is_empty() || rule.shows.iter().any(|text| text.trim().is_empty()) {
                 return Err("[[screen]] needs texts in `shows`".into());
+            }
+            if rule.state == Doing::Done {
+                return Err(
+                    "[[screen]] knows working, blocked and idle: no screen tells done from idle".into()
+                );
             }
         }
         Ok(())
@@ -187,10 +201,13 @@ mod tests {
             ("program = 'x'\nprompt = ['{args}']", "`prompt` must not name {args}"),
             ("program = 'x'\nkept = ['a/{id}']", "`kept` needs a path"),
             ("program = 'x'\nkept = ['~/a']", "`kept` needs a path"),
+            ("program = 'x'\nown = ['a/{pid}']", "`own` needs a path"),
+            ("program = 'x'\n[titles]\nlazy = ['a']", "lazy"),
             ("program = 'x'\nstrat = []", "strat"),
             ("program = 'x'\n[env]\nABIDE_HOME = '1'", "ABIDE_HOME"),
             ("program = 'x'\n[[screen]]\nstate = 'idle'\nshows = []", "[[screen]]"),
             ("program = 'x'\n[[screen]]\nstate = 'lazy'\nshows = ['a']", "lazy"),
+            ("program = 'x'\n[[screen]]\nstate = 'done'\nshows = ['a']", "no screen tells done"),
             ("program = ", "profile toy"),
         ] {
             let error = Profile::parse("toy", text).expect_err(text).to_string();

@@ -16,9 +16,14 @@
 //! hooks = "claude"                        # the form in which it tells what it does: see `hooks`
 //! background = ["--bg-host"]              # words in the command line of its vendor's own host of unattended sessions
 //! shared = ["app-server"]                 # and of its vendor's program that serves whoever comes
+//! own = ["$TOOL_HOME/{pid}.json", "~/.tool/{pid}.json"]   # the file that it keeps about itself
 //! [env]                                   # set for the session
 //! CLAUDE_CODE_DISABLE_AGENT_VIEW = "1"
-//! [[screen]]                              # what its screen says of it; the first that holds counts
+//! [titles]                                # beginnings of its window title; the longest that fits counts
+//! working = ["◐", "◑"]
+//! blocked = ["[ ! ]"]                     # without any, an idle title may mean this, too
+//! idle = ["✳"]
+//! [[screen]]                              # what the end of its screen shows; the first that holds counts
 //! state = "blocked"                       # working, blocked, idle
 //! shows = ["Do you want to proceed?", "1. Yes"]   # all of these texts
 //! what = "permission"                     # what it waits for, where it is blocked
@@ -35,15 +40,16 @@
 //!
 //! A prompt is delivered at most once: it stands in `prompt` only, and a profile in which another list names it is
 //! refused.
+//!
+//! Titles, screen and file tell what an agent does where it does not say so better: see [`crate::core::status`]. `own`
+//! begins like `kept`; `{pid}` in it is the session's process.
 
 mod format;
 pub mod hooks;
 mod plan;
-mod screen;
 
 pub use format::{Profile, ProfileError};
 pub use plan::plain;
-pub use screen::{Rule, Shown};
 
 use std::io;
 

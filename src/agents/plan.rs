@@ -59,6 +59,7 @@ impl Profile {
             resumes,
             unguarded: self.unguarded(extra).unwrap_or_default(),
             needs: self.needs.clone(),
+            signs: self.signs.clone(),
             ..Plan::default()
         }
     }

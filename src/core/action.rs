@@ -47,6 +47,18 @@ pub enum Action {
         /// Milliseconds from polite to SIGKILL.
         grace_ms: u32,
     },
+    /// Look at a session's screen, and at the file that its agent keeps about itself; answered by `Seen`, whatever comes of
+    /// it.
+    Look {
+        /// Whose.
+        id: SessionId,
+        /// Which start.
+        generation: u64,
+        /// Its process.
+        child_pid: u32,
+        /// See [`Signs::own`](super::status::Signs::own).
+        own: Vec<String>,
+    },
     /// Remove a session's files and its start order; answered by `Removed`.
     Remove {
         /// Whose.

@@ -33,6 +33,7 @@ use super::record::{
 };
 use super::roll::{Program, Roll};
 use super::session::{ELSEWHERE, HOST_LOST, NEVER_STARTED, Phase, Session};
+use super::status::Evidence;
 use super::text::Text;
 
 /// What was found of one session.
@@ -239,6 +240,7 @@ impl Fleet {
         }
         s.phase = Phase::Alive;
         s.adopted = true;
+        s.evidence = Evidence::of(s.record.told.as_ref(), now.awake_ms);
         let pid = s.record.host.as_ref().map_or(0, |h| h.child_pid);
         self.shown(id);
         self.journal(Some(id), "adopted", &format!("process {pid}"), &By::default());
@@ -294,6 +296,7 @@ impl Fleet {
             roll: Roll::No,
             waiting_for: None,
             detail: String::new(),
+            told: None,
             times: Times { created_ms: host.started_ms, ..Times::default() },
             cli_version: self.settings.version.clone(),
             extra: serde_json::Map::new(),

@@ -78,7 +78,7 @@ impl Fleet {
                 Ok(())
             }
             Command::Hook { report } => {
-                self.hook(ticket, peer, *report);
+                self.hook(ticket, peer, &report);
                 Ok(())
             }
             Command::Daemon => {
@@ -141,6 +141,9 @@ impl Fleet {
             return Err(Problem::new(ErrorKind::Usage, "there is no command to run", "put it after `--`"));
         }
         let class = self.class_of(peer);
+        if let Some(agent) = &spec.agent {
+            self.settings.signs.insert(agent.clone(), plan.signs.clone());
+        }
         let (name, name_source) = match &spec.name {
             Some(name) => (self.given_name(name, None)?, NameSource::User),
             None => (self.derived_name(&plan), NameSource::Auto),
@@ -196,6 +199,7 @@ impl Fleet {
             manager: self.here.manager,
             waiting_for: None,
             detail: String::new(),
+            told: None,
             times: Times { created_ms: self.now.wall_ms, ..Times::default() },
             cli_version: self.settings.version.clone(),
             extra: serde_json::Map::new(),

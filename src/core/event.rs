@@ -4,6 +4,7 @@ use super::classify::Evidence;
 use super::hook::Report;
 use super::id::SessionId;
 use super::record::{Era, Exit, Host, Instance, Origin, Record, Restart, SpawnedBy};
+use super::status::Signs;
 use super::text::Text;
 use serde::{Deserialize, Serialize};
 
@@ -192,6 +193,8 @@ pub struct Plan {
     pub found_in: Text,
     /// The program that was found; empty for none.
     pub program: super::roll::Program,
+    /// How the agent shows what it does.
+    pub signs: Signs,
 }
 
 /// Where a supervisor finds itself.
@@ -270,6 +273,15 @@ pub struct Signals {
     pub alerts: u32,
     /// Counts inputs.
     pub inputs: u32,
+}
+
+/// What a look at a session brought.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Seen {
+    /// Its screen, with colours; none where its host did not tell.
+    pub screen: Option<Vec<u8>>,
+    /// The file that its agent keeps about itself; none where there is none that can be read.
+    pub own: Option<String>,
 }
 
 /// Everything that can happen.
@@ -373,6 +385,15 @@ pub enum Event {
         generation: u64,
         /// What.
         signals: Signals,
+    },
+    /// A look that was asked for.
+    Seen {
+        /// Whose.
+        id: SessionId,
+        /// Which start.
+        generation: u64,
+        /// What.
+        seen: Seen,
     },
     /// The session's process ended, by its exit record.
     Exited {

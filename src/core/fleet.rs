@@ -12,6 +12,7 @@ use super::journal::By;
 use super::record::{Exit, Origin, Restart, State};
 use super::requests::{Request, Waiter};
 use super::session::{HOST_LOST, Phase, Session, Step};
+use super::status::Signs;
 use super::text::Text;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -34,6 +35,8 @@ pub struct Settings {
     pub restart_within_ms: u64,
     /// An agent that its user leaves while attached is parked, rather than done.
     pub park_on_leave: bool,
+    /// How agents show what they do, by profile.
+    pub signs: BTreeMap<String, Signs>,
     /// Process id of this supervisor.
     pub pid: u32,
     /// Version of its program.
@@ -51,6 +54,7 @@ impl Default for Settings {
             restart: Restart::Manual,
             restart_within_ms: 86_400_000,
             park_on_leave: true,
+            signs: BTreeMap::new(),
             pid: 0,
             version: crate::VERSION.into(),
         }
@@ -144,6 +148,7 @@ impl Fleet {
             }
             Event::Program { path, stamp } => self.program(path, stamp),
             Event::Status { id, generation, signals } => self.status(id, generation, signals),
+            Event::Seen { id, generation, seen } => self.seen(id, generation, &seen),
             Event::Exited { id, generation, exit } => self.ended(id, generation, exit),
             Event::HostLost { id, generation } => {
                 let exit = Exit {
@@ -199,7 +204,8 @@ impl Fleet {
             let flicker = s.unshown().then_some((s.shown_at + FLICKER_MS, "a changed state to be recorded"));
             let restart = s.restart_at.map(|at| (at, "a restart by policy"));
             let healthy = s.healthy_at.map(|at| (at, "a restart that has succeeded then"));
-            retry.into_iter().chain(again).chain(flicker).chain(restart).chain(healthy)
+            let judged = s.judged_at();
+            retry.into_iter().chain(again).chain(flicker).chain(restart).chain(healthy).chain(judged)
         });
         let roll = self.roll_deadline().map(|at| (at, "a session to be rolled"));
         idle.into_iter().chain(sessions).chain(roll).min()
@@ -220,8 +226,10 @@ impl Fleet {
             due.map(Session::id).collect()
         };
         let (restarts, healthy) = (of(|s| s.restart_at), of(|s| s.healthy_at));
+        let judged = of(|s| s.judged_at().map(|(at, _)| at));
         restarts.into_iter().for_each(|id| self.restart_now(id));
         healthy.into_iter().for_each(|id| self.stayed_up(id));
+        judged.into_iter().for_each(|id| self.judge(id));
         for s in self.sessions.values_mut() {
             let mut due = s.unshown() && at >= s.shown_at + FLICKER_MS;
             due |= s.saves.in_flight.is_none() && s.saves.retry.is_some_and(|(when, _)| at >= when);
@@ -242,6 +250,9 @@ impl Fleet {
     fn settle(&mut self) {
         while let Some(id) = self.touched.pop_first() {
             self.steps(id);
+            if let Some(s) = self.sessions.get_mut(&id) {
+                s.note_since(self.now);
+            }
             self.announce(id);
             self.flush(id);
             self.answer(id);
@@ -377,7 +388,7 @@ impl Fleet {
         s.record.revision += 1;
         s.record.times.updated_ms = now.wall_ms;
         s.saves.in_flight = Some(s.record.revision);
-        s.saves.state = (s.record.state, s.record.waiting_for.clone());
+        s.saves.state = s.written();
         s.saves.dirty = false;
         self.out.push(Action::Save(Box::new(s.record.clone())));
     }

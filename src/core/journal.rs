@@ -39,10 +39,9 @@ pub(super) fn by(verb: &str, peer: &Peer) -> By {
 impl Session {
     /// The journal or the disk does not have its present state.
     pub(super) fn unshown(&self) -> bool {
-        let differs = |(state, waiting_for): &(State, Option<String>)| {
-            *state != self.record.state || *waiting_for != self.record.waiting_for
-        };
-        let differs = differs(&self.shown) || differs(&self.saves.state) && !self.saves.dirty;
+        let (state, waiting_for, _) = self.written();
+        let differs =
+            self.shown != (state, waiting_for) || self.saves.state != self.written() && !self.saves.dirty;
         match self.phase {
             Phase::Ended
             | Phase::Waiting { .. }

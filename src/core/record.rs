@@ -2,6 +2,7 @@
 
 use super::id::SessionId;
 use super::roll::{Program, Roll};
+use super::status::Kept;
 use super::text::Text;
 use serde::{Deserialize, Serialize};
 
@@ -208,6 +209,9 @@ pub struct Times {
     pub first_terminal_ms: u64,
     /// See `first_terminal_ms`.
     pub last_terminal_ms: u64,
+    /// Since when it is in its present state, and waits for what it waits for.
+    #[serde(skip_serializing_if = "is_default")]
+    pub since_ms: u64,
 }
 
 /// A session's record. Keys that this build does not know are kept in `extra`.
@@ -340,6 +344,9 @@ pub struct Record {
     /// One line on what it does now; printable.
     #[serde(default)]
     pub detail: String,
+    /// What the agent told last by its hooks, since it tells everything once.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub told: Option<Kept>,
     /// See [`Times`].
     #[serde(default)]
     pub times: Times,
@@ -401,6 +408,7 @@ impl Record {
             roll: self.roll,
             waiting_for: self.waiting_for.clone(),
             detail: self.detail.clone(),
+            told: None,
             times: self.times.clone(),
             cli_version: String::new(),
             extra: serde_json::Map::new(),

@@ -154,6 +154,7 @@ impl Fleet {
             | Event::SaveFailed { .. }
             | Event::StartFailed { .. }
             | Event::Status { .. }
+            | Event::Seen { .. }
             | Event::Removed { .. }
             | Event::Clients(_)
             | Event::Upgrade { .. }

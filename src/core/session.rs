@@ -26,12 +26,13 @@
 //! a live one, from [`super::status`].
 
 use super::event::{Now, Signals, Ticket};
-use super::hook::Report;
 use super::id::SessionId;
 use super::journal::By;
 use super::record::{Desired, Exit, Host, Record, State, Tempo};
 use super::restart::HEALTHY_MS;
 use super::roll::{Roll, Rolling};
+use super::status::{Evidence, Kept};
+use super::watch::Looks;
 
 /// What a session is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,8 +121,8 @@ pub struct Saves {
     pub durable: u64,
     /// Highest revision that failed.
     pub failed: u64,
-    /// State and reason as last written.
-    pub state: (State, Option<String>),
+    /// State and reason as last written, and what the agent had told.
+    pub state: Written,
     /// Being written.
     pub in_flight: Option<u64>,
     /// The record has changed since.
@@ -132,6 +133,9 @@ pub struct Saves {
     pub error: String,
 }
 
+/// What of a record changes by itself.
+pub type Written = (State, Option<String>, Option<Kept>);
+
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
@@ -141,6 +145,14 @@ pub struct Session {
     pub phase: Phase,
     /// Its host's last report.
     pub signals: Option<Signals>,
+    /// What is known of what it does.
+    pub evidence: Evidence,
+    /// See [`Looks`].
+    pub looks: Looks,
+    /// When time alone may change its state, awake time.
+    pub settled_at: Option<u64>,
+    /// State and reason since `record.times.since_ms`.
+    pub was: (State, Option<String>),
     /// See [`Saves`].
     pub saves: Saves,
     /// The revision that must be on disk before the next step.
@@ -167,8 +179,6 @@ pub struct Session {
     pub gap: (u64, Option<u64>),
     /// When it is started by itself, awake time.
     pub restart_at: Option<u64>,
-    /// What its agent's hooks told last, and when.
-    pub report: Option<(Report, Now)>,
     /// Nobody asked for the start that it is going through.
     pub by_itself: bool,
     /// It has come up when it is still there then, awake time.
@@ -185,10 +195,14 @@ impl Session {
         Self {
             phase: Phase::Ended,
             signals: None,
+            evidence: Evidence::default(),
+            looks: Looks::default(),
+            settled_at: None,
+            was: (record.state, record.waiting_for.clone()),
             saves: Saves {
                 durable: record.revision,
                 failed: 0,
-                state: (record.state, record.waiting_for.clone()),
+                state: written(&record),
                 in_flight: None,
                 dirty: false,
                 retry: None,
@@ -206,7 +220,6 @@ impl Session {
             alert_at: None,
             gap: (0, None),
             restart_at: None,
-            report: None,
             by_itself: false,
             healthy_at: None,
             outdated: false,
@@ -319,6 +332,11 @@ impl Session {
         self.gate = self.save();
     }
 
+    /// See [`Written`].
+    pub fn written(&self) -> Written {
+        written(&self.record)
+    }
+
     /// Its host runs.
     pub fn link(&mut self, now: Now, host: Host) {
         let record = &mut self.record;
@@ -335,7 +353,8 @@ impl Session {
         self.by_itself = false;
         self.watch_health(now);
         self.rolling.up_since = now.awake_ms;
-        self.signals = None;
+        self.forget_evidence();
+        self.evidence = Evidence::of_start();
         self.alert_inputs = None;
         self.gap = (0, None);
         self.save();
@@ -382,7 +401,7 @@ impl Session {
         record.host = None;
         record.tempo = Tempo::Idle;
         record.waiting_for = None;
-        self.signals = None;
+        self.forget_evidence();
         self.adopted = false;
         self.phase = Phase::Ended;
         self.turn_over(now);
@@ -413,6 +432,10 @@ pub const LOGOUT: &str = "logout";
 pub const ELSEWHERE: &str = "elsewhere";
 /// [`Exit::cause`] where the host saw that the service manager was going down.
 pub const MANAGER_STOPPING: &str = "manager-stopping";
+
+fn written(record: &Record) -> Written {
+    (record.state, record.waiting_for.clone(), record.told.clone())
+}
 
 /// How a process ended, for people; empty for success.
 pub fn describe(exit: &Exit) -> String {

@@ -1,7 +1,7 @@
 //! Scenes: what one user sees of the rules. Everything that is about orders, failures and crashes is in [`super::model`].
 
 use super::action::{Action, Entry, ErrorKind, Reply};
-use super::event::{Command, Event, Found, Here, Now, Peer, Plan, Remains, RunSpec, Signals, Ticket};
+use super::event::{Command, Event, Found, Here, Now, Peer, Plan, Remains, RunSpec, Seen, Signals, Ticket};
 use super::fleet::{Fleet, Settings};
 use super::id::SessionId;
 use super::record::{Desired, Exit, Host, Origin, Record, State};
@@ -26,6 +26,8 @@ struct Scene {
     journal: Vec<Entry>,
     /// Outcomes are held back.
     slow: bool,
+    /// What every look brings.
+    seen: Seen,
 }
 
 impl Scene {
@@ -41,6 +43,7 @@ impl Scene {
             replies: Vec::new(),
             journal: Vec::new(),
             slow: false,
+            seen: Seen::default(),
         }
     }
     fn with(settings: Settings, records: Vec<Record>) -> Self {
@@ -65,6 +68,7 @@ impl Scene {
                 action @ (Action::Save(_)
                 | Action::Launch { .. }
                 | Action::Stop { .. }
+                | Action::Look { .. }
                 | Action::Remove { .. }
                 | Action::ComeBack(_)
                 | Action::WatchPrograms(_)
@@ -87,6 +91,9 @@ impl Scene {
             }
             Action::Stop { id, generation, .. } => self.exit(id, generation, "asked", None),
             Action::Remove { id } => self.event(Event::Removed { id, error: None }),
+            Action::Look { id, generation, .. } => {
+                self.event(Event::Seen { id, generation, seen: self.seen.clone() });
+            }
             Action::Reply { .. }
             | Action::Journal(_)
             | Action::ComeBack(_)

@@ -7,6 +7,7 @@ use super::fleet::Fleet;
 use super::hook::Report;
 use super::record::Instance;
 use super::session::Session;
+use super::status::From;
 
 impl Fleet {
     /// What a peer is, attended as its session is now.
@@ -36,14 +37,13 @@ impl Fleet {
     }
 
     /// A report is the session's that it came from the inside of, whatever it says of itself.
-    pub(super) fn hook(&mut self, ticket: Ticket, peer: &Peer, report: Report) {
+    pub(super) fn hook(&mut self, ticket: Ticket, peer: &Peer, report: &Report) {
         let (evidence, class) = self.look_at(peer);
-        let now = self.now;
         if let Some(id) = class.session {
-            self.learn(id, &report, evidence.is_nested());
-            if let Some(s) = self.touch(id) {
-                s.report = Some((report, now));
-            }
+            let nested = evidence.is_nested();
+            let called = evidence.chain.first().map_or(0, |p| p.start);
+            self.learn(id, report, nested);
+            self.told(id, report, From { nested, called });
         }
         let (session, class) = (self.session_of(&class), Box::new(class));
         self.reply(ticket, Reply::Hooked { class, session }, true);

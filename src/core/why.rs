@@ -1,7 +1,7 @@
 //! The evidence and the rules behind what is shown of a session, in plain sentences.
 
 use super::action::Reply;
-use super::event::Ticket;
+use super::event::{Now, Ticket};
 use super::fleet::Fleet;
 use super::id::SessionId;
 use super::record::{Desired, Kind, NameSource, Restart, State, Template};
@@ -9,7 +9,7 @@ use super::requests::shown_state;
 use super::restart::{ATTEMPTS, listed, refusal};
 use super::roll::Roll;
 use super::session::{ELSEWHERE, Phase, Session};
-use super::status::judge;
+use super::status::{Doing, Source};
 
 impl Fleet {
     pub(super) fn why(&mut self, ticket: Ticket, id: SessionId) {
@@ -64,9 +64,11 @@ impl Fleet {
         let state = shown_state(s.record.state);
         match s.phase {
             Phase::Alive => {
-                let pending = s.signals.as_ref().is_some_and(|n| s.alert_inputs == Some(n.inputs));
-                let v = judge(&s.record, s.signals.as_ref(), pending);
-                vec![format!("It is {state}: {}.", v.evidence), format!("Rule: {}.", v.rule)]
+                let v = s.verdict(&self.settings, self.now);
+                let mut reasons = vec![format!("It is {state}{}: {}.", since(s, self.now), v.evidence)];
+                reasons.push(format!("Rule: {}.", v.rule));
+                reasons.extend(evidence_reasons(s, self.now));
+                reasons
             }
             Phase::Waiting { .. } => {
                 let ahead = self.sessions.values().filter(|o| matches!(o.phase, Phase::Launching)).count();
@@ -162,6 +164,59 @@ fn ended_reason(s: &Session, state: &str) -> String {
     format!("It is {state}: {how}. Rule: {rule}.{memory}")
 }
 
+/// For what a blocked session waits, and since when.
+fn since(s: &Session, now: Now) -> String {
+    if s.record.state != State::Blocked {
+        return String::new();
+    }
+    let what = s.record.waiting_for.as_deref().unwrap_or("the user");
+    let time = span(now.wall_ms.saturating_sub(s.record.times.since_ms) / 1_000);
+    format!(" on {what:?}, for {time}")
+}
+
+/// What else is known, and what was overruled.
+fn evidence_reasons(s: &Session, now: Now) -> Vec<String> {
+    let age = |at: u64| ago(now.awake_ms, at);
+    let mut reasons: Vec<String> = Vec::new();
+    for (source, claim) in s.evidence.claims() {
+        let doing = match (claim.doing, claim.vague) {
+            (Doing::Working, _) => "working",
+            (Doing::Blocked, _) => "blocked",
+            (Doing::Idle | Doing::Done, true) => "idle or blocked",
+            (Doing::Idle, false) => "idle",
+            (Doing::Done, false) => "done",
+        };
+        let again = if claim.renewed > claim.made {
+            format!(", again {}", age(claim.renewed))
+        } else {
+            String::new()
+        };
+        reasons.push(format!(
+            "Evidence ({}): {doing}, since {}{again}: {}.",
+            named(source),
+            age(claim.made),
+            claim.says
+        ));
+    }
+    for o in s.evidence.overruled() {
+        let by = o
+            .by
+            .map_or("by silence after something was typed".to_owned(), |by| format!("by its {}", named(by)));
+        reasons.push(format!("Overruled {} {by}: {}.", age(o.at), o.claim.says));
+    }
+    reasons
+}
+
+fn named(source: Source) -> &'static str {
+    match source {
+        Source::Program => "program status",
+        Source::Hook => "hooks",
+        Source::Own => "own file",
+        Source::Title => "title",
+        Source::Screen => "screen",
+    }
+}
+
 fn class_reason(s: &Session) -> String {
     let kind = match s.record.kind {
         Kind::Interactive => "interactive",
@@ -204,13 +259,16 @@ fn attendance_reason(s: &Session) -> String {
     }
 }
 
-/// A time in the past, by the wall clock; for display only.
+/// A time in the past; for display only.
 fn ago(now_ms: u64, then_ms: u64) -> String {
-    let seconds = now_ms.saturating_sub(then_ms) / 1_000;
+    format!("{} ago", span(now_ms.saturating_sub(then_ms) / 1_000))
+}
+
+fn span(seconds: u64) -> String {
     match seconds {
-        0..60 => format!("{seconds} s ago"),
-        60..3_600 => format!("{} min ago", seconds / 60),
-        3_600..86_400 => format!("{} h ago", seconds / 3_600),
-        _ => format!("{} d ago", seconds / 86_400),
+        0..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min", seconds / 60),
+        3_600..86_400 => format!("{} h", seconds / 3_600),
+        _ => format!("{} d", seconds / 86_400),
     }
 }

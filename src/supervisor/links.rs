@@ -105,6 +105,18 @@ impl Link {
     }
 }
 
+impl Link {
+    /// The screen as it is now; none where the host does not tell.
+    pub(super) async fn peek(mut self) -> Option<Vec<u8>> {
+        self.stream.write_all(&Request::Peek.frame()).await.ok()?;
+        match next(&mut self.stream, &mut self.inbox).await {
+            Ok(Some(Ok(Reply::Screen { text, .. }))) => Some(text),
+            // It refuses, or has ended in between: there is nothing to be seen.
+            Ok(Some(Ok(_) | Err(_)) | None) | Err(_) => None,
+        }
+    }
+}
+
 /// The next whole message; none at the end of the stream.
 async fn next(stream: &mut UnixStream, inbox: &mut Inbox) -> io::Result<Option<Result<Reply, Undecodable>>> {
     loop {

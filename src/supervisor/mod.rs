@@ -9,6 +9,7 @@
 //! | `orders` | start orders, with the sessions' environments |
 //! | `connection`, `outbox`, `prepare` | one client |
 //! | `links`, `births`, `adopt` | hosts: watched, reported, found |
+//! | `look` | a look at a session that does not tell by itself what it does |
 //! | `upgrade`, `watch`, `proof`, `answer` | the exchange of the program for the one that is installed |
 //! | `clock`, `surroundings` | awake time; the machine, the manager and the environment that it finds itself in |
 //! | `log` | the journal or a file |
@@ -27,6 +28,7 @@ mod input;
 mod launch;
 mod links;
 mod log;
+mod look;
 mod orders;
 mod outbox;
 mod perform;
@@ -306,6 +308,7 @@ async fn run(
         restart: settings.restart,
         restart_within_ms: settings.restart_within_ms,
         park_on_leave: settings.park_on_leave,
+        signs: prepare::signs(&paths),
         pid: std::process::id(),
         ..fleet::Settings::default()
     };

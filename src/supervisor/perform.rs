@@ -5,6 +5,7 @@ use super::conversation;
 use super::input::{Asked, Input, Inputs};
 use super::launch::{self, Launch, Preparation, Start};
 use super::links::{Link, Watch};
+use super::look::Look;
 use super::orders::Orders;
 use super::outbox::Outbox;
 use super::prepare::names;
@@ -147,6 +148,7 @@ impl Hands {
         match action {
             Action::Launch { .. }
             | Action::Stop { .. }
+            | Action::Look { .. }
             | Action::Remove { .. }
             | Action::WatchPrograms(_)
                 if self.rehearsal => {}
@@ -176,6 +178,18 @@ impl Hands {
                 }
             }
             Action::Stop { id, generation, grace_ms } => self.stop(id, generation, grace_ms),
+            Action::Look { id, generation, child_pid, own } => {
+                let look = Look {
+                    id,
+                    generation,
+                    child_pid,
+                    own,
+                    paths: self.paths.clone(),
+                    orders: self.orders.clone(),
+                    inputs: self.inputs.clone(),
+                };
+                tokio::spawn(look.run());
+            }
             Action::Remove { id } => {
                 self.prepared.remove(&id);
                 self.registrar.forget(id);

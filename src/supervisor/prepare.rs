@@ -7,12 +7,14 @@ use crate::agents::{self, Profile};
 use crate::core::action::{ErrorKind, Reply};
 use crate::core::event::{Command, Plan, RunSpec};
 use crate::core::id::SessionId;
+use crate::core::status::Signs;
 use crate::core::text::Text;
 use crate::evidence::{Look, Mark};
 use crate::paths::Paths;
 use crate::registry::Registry;
 use crate::roster::Store;
 use crate::wire::control::Context;
+use std::collections::BTreeMap;
 use std::io;
 
 /// What preparing needs.
@@ -123,6 +125,20 @@ impl Prepare {
         }
         Err(io::Error::other("none is free, or the folder of the sessions cannot be examined"))
     }
+}
+
+/// How the agents of all profiles show what they do, the built-in ones and the user's. A profile that cannot be read names
+/// nothing, which whoever uses it is told.
+pub(super) fn signs(paths: &Paths) -> BTreeMap<String, Signs> {
+    let built_in = agents::BUILT_IN.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+    let files = std::fs::read_dir(paths.config.join("agents.d")).into_iter().flatten().flatten();
+    let own = files.filter_map(|entry| {
+        let path = entry.path();
+        let name = path.file_stem()?.to_str().filter(|_| path.extension().is_some_and(|e| e == "toml"))?;
+        Some((name.to_owned(), std::fs::read_to_string(&path).ok()?))
+    });
+    let parsed = built_in.chain(own).filter_map(|(name, text)| Profile::parse(&name, &text).ok());
+    parsed.map(|profile| (profile.name, profile.signs)).collect()
 }
 
 /// The names of an environment's variables.

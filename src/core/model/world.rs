@@ -3,7 +3,9 @@
 
 use super::{Ask, Does, End, Want};
 use crate::core::action::{Action, Entry, Reply};
-use crate::core::event::{Command, Event, Found, Here, Now, Peer, Plan, Remains, RunSpec, Signals, Ticket};
+use crate::core::event::{
+    Command, Event, Found, Here, Now, Peer, Plan, Remains, RunSpec, Seen, Signals, Ticket,
+};
 use crate::core::fleet::{Fleet, Settings};
 use crate::core::id::SessionId;
 use crate::core::record::{Desired, Era, Exit, Host, Instance, Origin, Record, Restart};
@@ -170,6 +172,9 @@ impl World {
                     assert!(!(kept && record.start == generation), "{id} is stopped before that is on disk");
                 }
                 self.pending.push(Pending::Stop { id, generation });
+            }
+            Action::Look { id, generation, .. } => {
+                self.pending.push(Pending::News(Event::Seen { id, generation, seen: Seen::default() }));
             }
             Action::Remove { id } => {
                 assert!(!self.hosts.contains_key(&id), "{id} is removed while its host lives");

@@ -6,6 +6,11 @@ use crate::core::roll::{CANARY_MS, Program, QUIET_MS, Roll};
 
 const PATH: &str = "/usr/bin/agent";
 
+/// It has written something once.
+fn silent() -> Signals {
+    Signals { offset: 1, ..Signals::default() }
+}
+
 /// So many sessions of an agent that has a conversation to resume, idle and unattended.
 fn agents(count: u32) -> Scene {
     let mut s = Scene::new();
@@ -38,7 +43,8 @@ fn agent(s: &mut Scene, n: u32) {
     };
     s.send(Command::Run(spec), Some((id(n), plan)));
     runs(s, n, "1");
-    s.report(n, Signals::default());
+    s.report(n, Signals { active: true, ..silent() });
+    s.report(n, silent());
     s.pass(1_000);
 }
 
@@ -176,8 +182,8 @@ fn where_the_first_does_not_come_up_the_others_stay_as_they_are() {
 #[test]
 fn when_idle_waits_for_the_turn_and_for_terminals_and_for_silence() {
     let mut s = agents(2);
-    s.report(0, Signals { active: true, ..Signals::default() });
-    s.report(1, Signals { writers: 1, ..Signals::default() });
+    s.report(0, Signals { active: true, ..silent() });
+    s.report(1, Signals { writers: 1, ..silent() });
     s.pass(2_000);
     installed(&mut s, "2");
     let (mut names, _) = rolled(s.ask(Command::Roll { when_idle: true }));
@@ -186,10 +192,10 @@ fn when_idle_waits_for_the_turn_and_for_terminals_and_for_silence() {
     assert_eq!(s.record(0).roll, Roll::WhenIdle, "and on disk");
     s.pass(1_000_000);
     assert_eq!(restarted(&s), [], "one works, and a terminal is attached to the other");
-    s.report(1, Signals { readers: 1, ..Signals::default() });
+    s.report(1, Signals { readers: 1, ..silent() });
     s.pass(1_000_000);
     assert_eq!(restarted(&s), [], "somebody looks at it");
-    s.report(1, Signals { inputs: 1, ..Signals::default() });
+    s.report(1, Signals { inputs: 1, ..silent() });
     s.pass(QUIET_MS - 1);
     assert_eq!(restarted(&s), [], "something was just typed");
     s.pass(1);
@@ -197,7 +203,7 @@ fn when_idle_waits_for_the_turn_and_for_terminals_and_for_silence() {
     runs(&mut s, 1, "2");
     s.pass(CANARY_MS);
     assert_eq!(restarted(&s), [id(1)], "the other still works");
-    s.report(0, Signals::default());
+    s.report(0, silent());
     s.pass(2_000);
     s.pass(QUIET_MS);
     assert_eq!(restarted(&s), [id(1), id(0)]);
@@ -206,7 +212,7 @@ fn when_idle_waits_for_the_turn_and_for_terminals_and_for_silence() {
 #[test]
 fn what_waits_outlasts_the_supervisor() {
     let mut s = agents(1);
-    s.report(0, Signals { active: true, ..Signals::default() });
+    s.report(0, Signals { active: true, ..silent() });
     s.pass(2_000);
     installed(&mut s, "2");
     s.ask(Command::Roll { when_idle: true });
@@ -222,7 +228,7 @@ fn what_waits_outlasts_the_supervisor() {
         recent: Vec::new(),
     });
     assert!(next.acts.contains(&Action::WatchPrograms([Text::from(PATH)].into())));
-    next.report(0, Signals::default());
+    next.report(0, silent());
     next.pass(2_000);
     next.pass(1_000_000);
     assert_eq!(restarted(&next), [], "what is installed is not known yet");
@@ -235,7 +241,7 @@ fn what_waits_outlasts_the_supervisor() {
 fn a_roll_ends_where_the_old_program_is_back_or_somebody_decides() {
     let mut s = agents(3);
     for n in 0..3 {
-        s.report(n, Signals { active: true, ..Signals::default() });
+        s.report(n, Signals { active: true, ..silent() });
     }
     s.pass(2_000);
     installed(&mut s, "2");
@@ -246,7 +252,7 @@ fn a_roll_ends_where_the_old_program_is_back_or_somebody_decides() {
     assert_eq!((s.record(0).roll, s.record(1).roll, s.record(2).roll), (Roll::No, Roll::No, Roll::WhenIdle));
     installed(&mut s, "1");
     assert_eq!(s.record(2).roll, Roll::No);
-    s.report(2, Signals::default());
+    s.report(2, silent());
     s.pass(1_000_000);
     assert_eq!(restarted(&s), [id(1)], "the one that somebody respawned");
 }

@@ -4,6 +4,7 @@ use super::*;
 use crate::core::classify::{Attended, Class, Evidence, Proc};
 use crate::core::hook::{Happening, Report};
 use crate::core::record::Kind;
+use crate::core::status::Doing;
 
 /// A process in the child's terminal of the session that [`inside`] has started.
 pub(super) fn tool(child_start: u64) -> Evidence {
@@ -128,11 +129,11 @@ fn a_report_is_the_sessions_that_it_came_from_the_inside_of() {
     let hook = || Command::Hook { report: Box::new(report()) };
     let Reply::Hooked { class, session } = s.asks(Some(tool(50)), hook(), None) else { panic!("hooked") };
     assert_eq!((class.session, session.map(|v| v.record.id)), (Some(id(0)), Some(id(0))));
-    let kept = s.fleet.sessions[&id(0)].report.clone();
-    assert_eq!(kept.map(|(report, at)| (report, at.awake_ms)), Some((report(), 77)));
+    let kept = s.fleet.sessions[&id(0)].evidence.kept().expect("it is believed");
+    assert_eq!((kept.doing, kept.conversation.as_str()), (Doing::Done, "x"));
     // One from elsewhere is nobody's.
     let mut s = inside();
     let Reply::Hooked { class, session } = s.asks(Some(tool(51)), hook(), None) else { panic!("hooked") };
     assert_eq!((class.kind, class.session, session), (Some(Kind::Interactive), None, None));
-    assert_eq!(s.fleet.sessions[&id(0)].report, None);
+    assert_eq!(s.fleet.sessions[&id(0)].evidence.kept(), None);
 }
