@@ -149,10 +149,17 @@ pub struct Class {
     pub reasons: Vec<String>,
 }
 
+impl Proc {
+    /// It is a registered agent of this user's. What is ours is none, whoever registered it.
+    fn is_agent(&self) -> bool {
+        self.ours && self.agent.is_some() && !matches!(self.role, Role::Host(_) | Role::Supervisor)
+    }
+}
+
 impl Evidence {
     /// Whose class is asked for: the nearest registered agent, else the peer.
     pub fn subject(&self) -> Option<&Proc> {
-        self.chain.iter().find(|p| p.ours && p.agent.is_some()).or_else(|| self.chain.first())
+        self.chain.iter().find(|p| p.is_agent()).or_else(|| self.chain.first())
     }
 
     /// Marks the hosts among the processes, and finds whose the terminal is. Start times tell each from a later process
@@ -176,12 +183,12 @@ impl Evidence {
     /// The subject is an agent that another one of the same session started.
     pub fn is_nested(&self) -> bool {
         let inside = self.chain.iter().take_while(|p| !matches!(p.role, Role::Host(_)));
-        inside.filter(|p| p.ours && p.agent.is_some()).count() > 1
+        inside.filter(|p| p.is_agent()).count() > 1
     }
 
     /// The subject and its ancestors.
     fn subject_and_ancestors(&self) -> &[Proc] {
-        let subject = self.chain.iter().position(|p| p.ours && p.agent.is_some()).unwrap_or(0);
+        let subject = self.chain.iter().position(Proc::is_agent).unwrap_or(0);
         self.chain.get(subject..).unwrap_or_default()
     }
 }

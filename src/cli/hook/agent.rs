@@ -10,14 +10,20 @@ use std::os::unix::ffi::OsStringExt;
 
 /// Ancestors that are looked at: between an agent and its hook are a shell or two.
 const DEPTH: usize = 12;
+/// The program of a session's host.
+const HOST: &str = "abide-host";
 
-/// The nearest ancestor that is this agent by its command line; else the nearest that is no shell. A hook is started by
-/// its agent, which waits for it, so none of them is gone meanwhile.
+/// The nearest ancestor that is this agent by its command line; else the nearest that is no shell, but nothing above a
+/// session's own program: that is a host of abide's. A hook is started by its agent, which waits for it, so none of them
+/// is gone meanwhile.
 pub(super) fn among_ancestors(profile: &Profile) -> Option<Instance> {
     let mut other = None;
     let mut pid = std::os::unix::process::parent_id();
     for _ in 0..DEPTH {
         let Some(found) = (pid > 1).then(|| Process::of(pid).ok()).flatten() else { break };
+        if found.name == HOST {
+            break;
+        }
         let arguments = process::arguments(pid).unwrap_or_default();
         let instance = Instance { pid, start: found.start };
         if is_agent(&arguments, profile) {

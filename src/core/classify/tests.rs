@@ -125,6 +125,15 @@ fn an_agent_is_classified_and_not_the_helper_that_speaks_for_it() {
 }
 
 #[test]
+fn what_is_abides_own_is_no_agent_whoever_registered_it() {
+    let registered = |p: Proc| Proc { agent: Some("toy".into()), ..p };
+    let host = registered(with_role(3, "abide-host", Role::Host(id(7))));
+    assert_eq!(verdict(&seen(vec![process(1, "abide"), process(2, "sh"), host])), inside(7));
+    let supervisor = registered(with_role(3, "abided", Role::Supervisor));
+    assert_eq!(verdict(&seen(vec![process(1, "abide"), supervisor])), nobody());
+}
+
+#[test]
 fn ids_that_were_used_again_are_told_by_start_times() {
     let live = Live { id: id(7), host: 30, child: Instance { pid: 20, start: 500 } };
     let place = |chain: Vec<Proc>| {
