@@ -40,6 +40,9 @@ _abide() {
             abide,help)
                 cmd="abide__subcmd__help"
                 ;;
+            abide,hook)
+                cmd="abide__subcmd__hook"
+                ;;
             abide,install)
                 cmd="abide__subcmd__install"
                 ;;
@@ -91,6 +94,12 @@ _abide() {
             abide,stop)
                 cmd="abide__subcmd__stop"
                 ;;
+            abide,trust)
+                cmd="abide__subcmd__trust"
+                ;;
+            abide,undelete)
+                cmd="abide__subcmd__undelete"
+                ;;
             abide,uninstall)
                 cmd="abide__subcmd__uninstall"
                 ;;
@@ -102,6 +111,9 @@ _abide() {
                 ;;
             abide,why)
                 cmd="abide__subcmd__why"
+                ;;
+            abide,worktree)
+                cmd="abide__subcmd__worktree"
                 ;;
             abide__subcmd__daemon,help)
                 cmd="abide__subcmd__daemon__subcmd__help"
@@ -151,6 +163,9 @@ _abide() {
             abide__subcmd__help,help)
                 cmd="abide__subcmd__help__subcmd__help"
                 ;;
+            abide__subcmd__help,hook)
+                cmd="abide__subcmd__help__subcmd__hook"
+                ;;
             abide__subcmd__help,install)
                 cmd="abide__subcmd__help__subcmd__install"
                 ;;
@@ -196,6 +211,12 @@ _abide() {
             abide__subcmd__help,stop)
                 cmd="abide__subcmd__help__subcmd__stop"
                 ;;
+            abide__subcmd__help,trust)
+                cmd="abide__subcmd__help__subcmd__trust"
+                ;;
+            abide__subcmd__help,undelete)
+                cmd="abide__subcmd__help__subcmd__undelete"
+                ;;
             abide__subcmd__help,uninstall)
                 cmd="abide__subcmd__help__subcmd__uninstall"
                 ;;
@@ -207,6 +228,9 @@ _abide() {
                 ;;
             abide__subcmd__help,why)
                 cmd="abide__subcmd__help__subcmd__why"
+                ;;
+            abide__subcmd__help,worktree)
+                cmd="abide__subcmd__help__subcmd__worktree"
                 ;;
             abide__subcmd__help__subcmd__daemon,logs)
                 cmd="abide__subcmd__help__subcmd__daemon__subcmd__logs"
@@ -220,6 +244,48 @@ _abide() {
             abide__subcmd__help__subcmd__daemon,stop)
                 cmd="abide__subcmd__help__subcmd__daemon__subcmd__stop"
                 ;;
+            abide__subcmd__help__subcmd__worktree,add)
+                cmd="abide__subcmd__help__subcmd__worktree__subcmd__add"
+                ;;
+            abide__subcmd__help__subcmd__worktree,list)
+                cmd="abide__subcmd__help__subcmd__worktree__subcmd__list"
+                ;;
+            abide__subcmd__help__subcmd__worktree,remove)
+                cmd="abide__subcmd__help__subcmd__worktree__subcmd__remove"
+                ;;
+            abide__subcmd__help__subcmd__worktree,sweep)
+                cmd="abide__subcmd__help__subcmd__worktree__subcmd__sweep"
+                ;;
+            abide__subcmd__worktree,add)
+                cmd="abide__subcmd__worktree__subcmd__add"
+                ;;
+            abide__subcmd__worktree,help)
+                cmd="abide__subcmd__worktree__subcmd__help"
+                ;;
+            abide__subcmd__worktree,list)
+                cmd="abide__subcmd__worktree__subcmd__list"
+                ;;
+            abide__subcmd__worktree,remove)
+                cmd="abide__subcmd__worktree__subcmd__remove"
+                ;;
+            abide__subcmd__worktree,sweep)
+                cmd="abide__subcmd__worktree__subcmd__sweep"
+                ;;
+            abide__subcmd__worktree__subcmd__help,add)
+                cmd="abide__subcmd__worktree__subcmd__help__subcmd__add"
+                ;;
+            abide__subcmd__worktree__subcmd__help,help)
+                cmd="abide__subcmd__worktree__subcmd__help__subcmd__help"
+                ;;
+            abide__subcmd__worktree__subcmd__help,list)
+                cmd="abide__subcmd__worktree__subcmd__help__subcmd__list"
+                ;;
+            abide__subcmd__worktree__subcmd__help,remove)
+                cmd="abide__subcmd__worktree__subcmd__help__subcmd__remove"
+                ;;
+            abide__subcmd__worktree__subcmd__help,sweep)
+                cmd="abide__subcmd__worktree__subcmd__help__subcmd__sweep"
+                ;;
             *)
                 ;;
         esac
@@ -227,7 +293,7 @@ _abide() {
 
     case "${cmd}" in
         abide)
-            opts="-h -V --help --version run attach a peek logs send wait ls list ps agents show stop kill respawn rm pin unpin rename why events mcp daemon doctor install uninstall completions man help"
+            opts="-h -V --help --version run attach a peek logs send wait ls list ps agents show stop kill respawn rm pin unpin rename why worktree trust undelete events hook mcp daemon doctor install uninstall completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -467,7 +533,7 @@ _abide() {
             return 0
             ;;
         abide__subcmd__help)
-            opts="run attach peek logs send wait ls ps show stop respawn rm pin unpin rename why events mcp daemon doctor install uninstall completions man help"
+            opts="run attach peek logs send wait ls ps show stop respawn rm pin unpin rename why worktree trust undelete events hook mcp daemon doctor install uninstall completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -607,6 +673,20 @@ _abide() {
             return 0
             ;;
         abide__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        abide__subcmd__help__subcmd__hook)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -830,6 +910,34 @@ _abide() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        abide__subcmd__help__subcmd__trust)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        abide__subcmd__help__subcmd__undelete)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         abide__subcmd__help__subcmd__uninstall)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -875,6 +983,90 @@ _abide() {
         abide__subcmd__help__subcmd__why)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        abide__subcmd__help__subcmd__worktree)
+            opts="add list remove sweep"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        abide__subcmd__help__subcmd__worktree__subcmd__add)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        abide__subcmd__help__subcmd__worktree__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        abide__subcmd__help__subcmd__worktree__subcmd__remove)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        abide__subcmd__help__subcmd__worktree__subcmd__sweep)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        abide__subcmd__hook)
+            opts="-h --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1183,6 +1375,41 @@ _abide() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        abide__subcmd__trust)
+            opts="-h --revoke --status --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        abide__subcmd__undelete)
+            opts="-h --to --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --to)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         abide__subcmd__uninstall)
             opts="-h --linger --dry-run --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -1240,6 +1467,164 @@ _abide() {
         abide__subcmd__why)
             opts="-h --self --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        abide__subcmd__worktree)
+            opts="-h --help add list remove sweep help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        abide__subcmd__worktree__subcmd__add)
+            opts="-h --base --ephemeral --require-trust --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --base)
+                    COMPREPLY=($(compgen -W "fresh head" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        abide__subcmd__worktree__subcmd__help)
+            opts="add list remove sweep help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        abide__subcmd__worktree__subcmd__help__subcmd__add)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        abide__subcmd__worktree__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        abide__subcmd__worktree__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        abide__subcmd__worktree__subcmd__help__subcmd__remove)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        abide__subcmd__worktree__subcmd__help__subcmd__sweep)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        abide__subcmd__worktree__subcmd__list)
+            opts="-h --status --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        abide__subcmd__worktree__subcmd__remove)
+            opts="-h --discard-changes --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        abide__subcmd__worktree__subcmd__sweep)
+            opts="-h --dry-run --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

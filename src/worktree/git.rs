@@ -106,13 +106,20 @@ impl Git {
         // Messages are shown to people, and read by nobody; a question has nobody to answer it.
         command.env("GIT_TERMINAL_PROMPT", "0").env("GIT_OPTIONAL_LOCKS", "0").env("LC_ALL", "C.UTF-8");
         command.stdin(Stdio::null());
-        command.arg("-C").arg(folder).args(["--literal-pathspecs", "-c", "core.quotePath=false"]);
+        command.arg("-C").arg(folder).args(["-c", "core.quotePath=false"]);
+        command.env("GIT_LITERAL_PATHSPECS", "1");
         // A pager or a background collection of garbage would outlive the call.
         command.args(["--no-pager", "-c", "gc.auto=0", "-c", "maintenance.auto=false"]);
         if trust == Trust::Untrusted {
             command.args(["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false"]);
         }
         Self { command, words: String::new(), within: None, input: None, output: None }
+    }
+
+    /// Leaves it to the command how it takes paths, where it cannot be told to take them as they are (`check-ignore`).
+    pub fn any_paths(mut self) -> Self {
+        self.command.env("GIT_LITERAL_PATHSPECS", "0");
+        self
     }
 
     /// Ends it when it takes longer than this.

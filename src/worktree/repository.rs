@@ -1,10 +1,9 @@
-//! A repository, as far as its worktrees go: where its main checkout is, which linked ones it has, and the lock under
-//! which they are changed.
+//! A repository, as far as its worktrees go: where its main checkout is, and the lock under which worktrees are
+//! changed.
 
 use crate::sys::dirs::Lock;
 use git2::{ErrorCode, RepositoryOpenFlags};
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
@@ -32,21 +31,6 @@ impl std::fmt::Debug for Repository {
             .field("here", &self.here)
             .finish_non_exhaustive()
     }
-}
-
-/// A linked worktree, as the repository's own books have it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Linked {
-    /// Its name in the books: the folder below `worktrees` of the common folder.
-    pub name: String,
-    /// That folder.
-    pub books: PathBuf,
-    /// Its checkout, which may be gone.
-    pub path: PathBuf,
-    /// Full name of the branch (`refs/heads/…`) that it is on; none where its head is detached or cannot be read.
-    pub branch: Option<String>,
-    /// The reason of its lock; none where it is not locked.
-    pub locked: Option<String>,
 }
 
 /// What cannot be done with a repository.
@@ -141,23 +125,6 @@ impl Repository {
         }
     }
 
-    /// Its linked worktrees, in the order of their names. What cannot be read of one's books is left out.
-    ///
-    /// # Errors
-    /// The books as a whole cannot be read.
-    pub fn linked(&self) -> Result<Vec<Linked>, RepositoryError> {
-        let folder = self.common.join("worktrees");
-        let entries = match std::fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(e) => return io_at("cannot list", &folder, Err(e)),
-        };
-        // Read from the files: opening each by the library costs a hundred times as much, and there may be thousands.
-        let mut all: Vec<Linked> = entries.flatten().filter_map(|entry| Linked::of(&entry.path())).collect();
-        all.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(all)
-    }
-
     /// Takes the lock under which worktrees are made and removed, waiting for it a while.
     ///
     /// # Errors
@@ -192,44 +159,6 @@ impl Repository {
         }
         Ok(())
     }
-}
-
-impl Linked {
-    /// From its folder in the books; none for what has none that can be read.
-    fn of(books: &Path) -> Option<Self> {
-        let name = books.file_name()?.to_str()?.to_owned();
-        let link = std::fs::read(books.join("gitdir")).ok()?;
-        let link = Path::new(std::ffi::OsStr::from_bytes(link.trim_ascii_end()));
-        // Relative ones (Git 2.48) are relative to the books.
-        let link = if link.is_absolute() { link.to_owned() } else { tidy(&books.join(link)) };
-        let head = std::fs::read_to_string(books.join("HEAD")).unwrap_or_default();
-        let locked = std::fs::read(books.join("locked")).ok();
-        Some(Self {
-            name,
-            books: books.to_owned(),
-            path: link.parent()?.to_owned(),
-            branch: head.trim_end().strip_prefix("ref: ").map(ToOwned::to_owned),
-            locked: locked.map(|reason| String::from_utf8_lossy(&reason).trim_end().to_owned()),
-        })
-    }
-
-    /// The branch's short name, without `refs/heads/`.
-    pub fn branch_name(&self) -> Option<&str> {
-        self.branch.as_deref().map(|full| full.strip_prefix("refs/heads/").unwrap_or(full))
-    }
-}
-
-/// Takes `.` and `..` out of a path, as text.
-fn tidy(path: &Path) -> PathBuf {
-    let mut out = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::ParentDir => _ = out.pop(),
-            Component::CurDir => {}
-            Component::Prefix(_) | Component::RootDir | Component::Normal(_) => out.push(part),
-        }
-    }
-    out
 }
 
 #[cfg(test)]
@@ -267,9 +196,6 @@ mod tests {
             assert_eq!((found.here.as_ref(), found.is_linked), (Some(here), is_linked), "{folder:?}");
             assert_eq!(found.common, main.join(".git"));
         }
-        let found = Repository::around(&main).expect("opened").expect("found");
-        let [one] = found.linked().expect("listed").try_into().expect("one");
-        assert_eq!((&one.path, one.branch_name(), &one.locked), (&linked, Some("side"), &None));
         assert!(Repository::around(dir.path()).expect("looked").is_none());
     }
 
@@ -279,11 +205,8 @@ mod tests {
         let bare = dir.path().canonicalize().expect("path").join("bare.git");
         git(&main, &["clone", "-q", "--bare", ".", "../bare.git"]);
         git(&bare, &["worktree", "add", "-q", "--detach", "../side"]);
-        git(&bare, &["worktree", "lock", "--reason", "mine\nnot yours", "../side"]);
         let found = Repository::around(&bare.with_file_name("side")).expect("opened").expect("found");
         assert_eq!((&found.main, &found.common, found.is_linked), (&None, &bare, true));
-        let [one] = found.linked().expect("listed").try_into().expect("one");
-        assert_eq!((one.branch, one.locked.as_deref()), (None, Some("mine\nnot yours")));
     }
 
     #[test]

@@ -3,31 +3,13 @@
 use super::contents::{self, Session};
 use super::files::Folder;
 use super::kept::Kept;
-use super::linked::{Link, Worktree, read_small};
+use super::linked::{Link, Worktree};
+use super::note::Note;
 use super::remove::{How, Removed, remove};
 use super::repository::{Repository, RepositoryError};
 use super::{lock, recover};
 use crate::core::slug::Slug;
 use crate::core::worktree::{self as decide, Candidate, Spared};
-use serde::{Deserialize, Serialize};
-
-/// What is known of a worktree beside what git knows: `abide.json` in its books.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Mark {
-    /// It was made with `--ephemeral`.
-    pub ephemeral: bool,
-    /// Somebody gave it its name.
-    pub named: bool,
-}
-
-impl Mark {
-    /// Of a worktree; one that was made by anybody else has none.
-    pub fn of(worktree: &Worktree) -> Self {
-        let text = read_small(&worktree.books.join("abide.json")).unwrap_or_default();
-        serde_json::from_slice(&text).unwrap_or_default()
-    }
-}
 
 /// How to sweep.
 #[derive(Debug, Clone, Copy)]
@@ -66,11 +48,11 @@ pub fn sweep(repository: &Repository, how: &Sweep<'_>) -> Result<Swept, Reposito
         recover::recover(repository)?;
     }
     for worktree in Worktree::all(repository)? {
-        let mark = Mark::of(&worktree);
+        let note = Note::of(&worktree.books);
         let candidate = Candidate {
             slug: Slug::of_folder(&worktree.name()),
-            ephemeral: mark.ephemeral,
-            named: mark.named,
+            ephemeral: note.as_ref().is_some_and(|note| note.ephemeral),
+            named: note.as_ref().is_some_and(|note| note.named),
             used_ms: used_ms(&worktree),
         };
         if decide::is_due(&candidate, how.now_ms).is_err() || worktree.link != Link::Sound {

@@ -20,6 +20,7 @@ mod run;
 mod send;
 mod show;
 mod stop;
+mod trust;
 mod undelete;
 mod wait;
 mod why;
@@ -48,6 +49,7 @@ pub(crate) enum Command {
     Rename(rename::Args),
     Why(why::Args),
     Worktree(worktree::Args),
+    Trust(trust::Args),
     Undelete(undelete::Args),
     Events(events::Args),
     Hook(hook::Args),
@@ -91,6 +93,7 @@ impl Command {
             Self::Rename(args) => rename::run(cx, &args),
             Self::Why(args) => why::run(cx, &args),
             Self::Worktree(args) => worktree::run(cx, &args),
+            Self::Trust(args) => trust::run(cx, &args),
             Self::Undelete(args) => undelete::run(cx, &args),
             Self::Events(args) => events::run(cx, &args),
             Self::Hook(args) => hook::run(cx, &args),

@@ -1,5 +1,7 @@
 //! `abide worktree …`
 
+mod add;
+
 use crate::cli::context::Cx;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::output::Cell;
@@ -21,13 +23,14 @@ use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-/// The worktrees of the repository that you are in: list them, remove them so that nothing is lost.
+/// The worktrees of the repository that you are in: make them, list them, remove them so that nothing is lost.
 ///
 /// Whatever is removed is kept first, with its index, its uncommitted and its untracked files and its commits, for 30 days
 /// (the setting keep_deleted); `abide undelete` brings it back.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
+  abide worktree add fix-net
   abide worktree list
   abide worktree remove fix-net
   abide worktree sweep --dry-run")]
@@ -38,6 +41,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
+    Add(add::AddArgs),
     List(ListArgs),
     Remove(RemoveArgs),
     Sweep(SweepArgs),
@@ -101,6 +105,7 @@ struct SweepArgs {
 
 pub(super) fn run(cx: &mut Cx, args: &Args) -> Result<(), CliError> {
     match &args.what {
+        What::Add(args) => add::run(cx, args),
         What::List(args) => list(cx, args),
         What::Remove(args) => remove_one(cx, args),
         What::Sweep(args) => sweep_all(cx, args),
