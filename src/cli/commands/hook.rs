@@ -5,7 +5,7 @@ use crate::cli::error::CliError;
 use crate::cli::hook;
 use std::ffi::OsString;
 
-/// Answer a hook of an agent: what `abide integrate` has the agent call.
+/// Answer a hook of an agent, whose settings have it call this.
 ///
 /// The agent's event comes on standard input, and the answer goes to standard output, both in the agent's own form. The
 /// session is registered, so that `abide ps` shows it, and its state is reported. A background session's agent is told
@@ -15,7 +15,6 @@ use std::ffi::OsString;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  abide integrate claude            have Claude Code call `abide hook claude`
   abide hook claude < event.json    what it would be answered")]
 pub(crate) struct Args {
     /// The agent's profile

@@ -66,7 +66,7 @@ struct Options {
 
 /// List every live session: those that abide runs, and your own at terminals.
 ///
-/// Your own are the conversations of agents whose hooks speak to abide (`abide integrate`), wherever they were started.
+/// Your own are the conversations of agents whose hooks speak to abide (`abide hook`), wherever they were started.
 /// A session that is known in both ways is shown once. Your own have no id, and nothing is done to them from here; what
 /// one waits for is said. With --all also sessions of abide that are over.
 ///
