@@ -147,7 +147,9 @@ impl Survey {
         let empty = survey.walked.folders.iter().filter(|(path, (_, filled))| {
             !filled && !ignored.has(path) && !repositories.iter().any(|r| within(path, r))
         });
-        survey.empty = empty.map(|(path, _)| path.clone()).collect();
+        let empty: Vec<Vec<u8>> = empty.map(|(path, _)| path.clone()).collect();
+        // Beside those of repositories in it: git takes a folder for none whose `refs` is missing.
+        survey.empty.extend(empty);
         survey.ignored = ignored;
         Ok(survey)
     }
