@@ -47,6 +47,17 @@ pub fn sweep(repository: &Repository, how: &Sweep<'_>) -> Result<Swept, Reposito
         let _lock = repository.lock()?;
         recover::recover(repository)?;
     }
+    // First, so that what goes now can still come back, however the clock was set.
+    for kept in Kept::all(repository)?.into_iter().filter_map(|listed| listed.kept.ok()) {
+        let age = how.now_ms.checked_sub(kept.meta.at_ms);
+        if age.is_some_and(|age| age >= how.keep_ms) {
+            if !how.dry_run {
+                let _lock = repository.lock()?;
+                Kept::forget(repository, &kept.id, kept.commit)?;
+            }
+            swept.forgotten.push(kept);
+        }
+    }
     for worktree in Worktree::all(repository)? {
         let note = Note::of(&worktree.books);
         let candidate = Candidate {
@@ -80,16 +91,6 @@ pub fn sweep(repository: &Repository, how: &Sweep<'_>) -> Result<Swept, Reposito
         match remove(repository, &worktree, &how) {
             Ok(removed) => swept.removed.push((worktree, Some(removed))),
             Err(e) => swept.spared.push((worktree, vec![e.to_string()])),
-        }
-    }
-    for kept in Kept::all(repository)?.into_iter().filter_map(|listed| listed.kept.ok()) {
-        let age = how.now_ms.checked_sub(kept.meta.at_ms);
-        if age.is_some_and(|age| age >= how.keep_ms) {
-            if !how.dry_run {
-                let _lock = repository.lock()?;
-                Kept::forget(repository, &kept.id, kept.commit)?;
-            }
-            swept.forgotten.push(kept);
         }
     }
     Ok(swept)
