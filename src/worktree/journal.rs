@@ -95,7 +95,7 @@ impl Entry {
         io_at("cannot remove", &path, durable::remove(&path))
     }
 
-    /// What was being done when somebody was killed.
+    /// What was being done when somebody was killed. The caller has the lock: what a kill left of writing an entry goes.
     ///
     /// # Errors
     /// The journal cannot be read: then nothing is changed until somebody has looked at it.
@@ -109,8 +109,9 @@ impl Entry {
         let mut all = Vec::new();
         for entry in entries {
             let path = io_at("cannot list", &folder, entry)?.path();
-            // Not finished when it was cut off: nothing had been done yet.
+            // Not finished when it was cut off: what stands under the name itself still holds, and nobody needs this.
             if path.file_name().is_some_and(|name| name.as_bytes().starts_with(b".")) {
+                io_at("cannot remove", &path, durable::remove(&path))?;
                 continue;
             }
             all.push(io_at("cannot read", &path, read(&path))?);
