@@ -58,23 +58,24 @@ pub(super) fn recover(repository: &Repository) -> Result<Vec<String>, Repository
 /// A step fails.
 pub(super) fn undo(repository: &Repository, entry: &Entry) -> Result<(), RepositoryError> {
     let (doomed, place, books) = (entry.doomed(), entry.place(), entry.books(repository));
-    let mut back = true;
+    let mut name = place.file_name().unwrap_or_default().to_owned();
+    name.push(format!("-{}", entry.id));
+    let beside = place.with_file_name(name);
     if is_there(&doomed)? {
         match rename(&doomed, &place) {
             Ok(()) => {}
             // Somebody has put something in its place meanwhile: it goes beside that, and git is told.
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
-                let mut name = place.file_name().unwrap_or_default().to_owned();
-                name.push(format!("-{}", entry.id));
-                let beside = place.with_file_name(name);
                 io_at("cannot move back", &doomed, rename(&doomed, &beside))?;
-                let mut link = beside.into_os_string().into_encoded_bytes();
-                link.extend_from_slice(b"/.git\n");
-                io_at("cannot write", &books, durable::write(&books.join("gitdir"), &link))?;
-                back = false;
             }
             Err(e) => return io_at("cannot move back", &doomed, Err(e)),
         }
+    }
+    let back = !is_there(&beside)?;
+    if !back {
+        let mut link = beside.into_os_string().into_encoded_bytes();
+        link.extend_from_slice(b"/.git\n");
+        io_at("cannot write", &books, durable::write(&books.join("gitdir"), &link))?;
     }
     if is_locked(&books, entry) {
         io_at("cannot unlock", &books, durable::remove(&books.join("locked")))?;

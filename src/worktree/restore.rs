@@ -161,6 +161,8 @@ pub(super) fn finish(repository: &Repository, entry: &Entry) -> Result<Restored,
         let kept = kept?;
         place_books(repository, &kept, entry, &mut restored)?;
     }
+    let said = entry.books(repository).join(PROBLEMS);
+    io_at("cannot remove", &said, durable::gone(durable::remove(&said)))?;
     let folder = place.parent().unwrap_or(Path::new("/"));
     io_at("cannot flush", folder, durable::sync_all(folder))?;
     io_at("cannot flush", &repository.common, durable::sync_all(&repository.common))?;
@@ -205,6 +207,5 @@ fn place_books(
     let shelf = books.parent().unwrap_or(&repository.common);
     io_at("cannot make", shelf, std::fs::create_dir_all(shelf))?;
     io_at("cannot move to", &books, rename(&aside, &books))?;
-    io_at("cannot remove", &books, durable::remove(&books.join(PROBLEMS)))?;
     Ok(())
 }
