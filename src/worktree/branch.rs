@@ -1,6 +1,7 @@
 //! The branch of a worktree: what of it goes along, and comes back.
 
-use super::git::{Git, GitError, Trust};
+use super::durable;
+use super::git::{Git, GitError, Trust, move_ref};
 use super::kept::Kept;
 use super::kept::meta::Branch;
 use super::linked::{Head, Worktree, read_small};
@@ -9,6 +10,7 @@ use super::repository::{Repository, RepositoryError, git_at, io_at};
 use crate::core::slug::Slug;
 use crate::core::text::Text;
 use git2::{ErrorCode, Oid};
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
@@ -59,11 +61,16 @@ pub(super) fn delete(repository: &Repository, name: &[u8], tip: &str) -> Result<
     let text = git_at("cannot read", at, lossless(name))?;
     let tip = git_at("cannot read", at, Oid::from_str(tip))?;
     match repository.git.find_reference(&text) {
-        Ok(mut reference) if reference.target() == Some(tip) => {
-            // libgit2 compares it once more, under git's own lock.
-            match reference.delete() {
-                Err(e) if e.code() == ErrorCode::Modified => return Ok(()),
-                other => git_at("cannot delete a branch of", at, other)?,
+        Ok(reference) if reference.target() == Some(tip) => {
+            // Git compares it once more, under its own lock.
+            if let Err(refused) = move_ref(at, &text, tip, Oid::ZERO_SHA1, "") {
+                match repository.git.find_reference(&text) {
+                    Ok(now) if now.target() != Some(tip) => return Ok(()),
+                    Err(e) if e.code() == ErrorCode::NotFound => {}
+                    Ok(_) | Err(_) => {
+                        return io_at("cannot delete a branch of", at, Err(io::Error::other(refused)));
+                    }
+                }
             }
         }
         Ok(_) => return Ok(()),
@@ -110,12 +117,23 @@ pub(super) fn restore(
     for name in [first.clone(), format!("{first}-{id}")] {
         let problems = match git.find_reference(&name) {
             Ok(there) if there.target() == Some(tip) && !is_checked_out(repository, name.as_bytes())? => {
-                Vec::new()
+                // Perhaps a kill came before its log, perhaps somebody made it anew.
+                write_log(repository, &name, log, true).into_iter().collect()
             }
             Ok(_) => continue,
             Err(e) if e.code() == ErrorCode::NotFound => {
-                git_at("cannot make a branch in", at, git.reference(&name, tip, false, "abide: undelete"))?;
-                bring_back(repository, branch, &name, log)
+                // Before it is there: whoever comes after a kill cannot tell a branch of ours from another.
+                let mut problems = configure(repository, branch, &name);
+                let made = move_ref(at, &name, Oid::ZERO_SHA1, tip, "abide: undelete");
+                // A git that a kill of ours outlived may have come first.
+                let there = || git.find_reference(&name).is_ok_and(|there| there.target() == Some(tip));
+                if let Err(e) = made
+                    && !there()
+                {
+                    return io_at("cannot make a branch in", at, Err(io::Error::other(e)));
+                }
+                problems.extend(write_log(repository, &name, log, false));
+                problems
             }
             Err(e) => return git_at("cannot read", at, Err(e)),
         };
@@ -136,19 +154,36 @@ fn is_checked_out(repository: &Repository, name: &[u8]) -> Result<bool, Reposito
     }))
 }
 
-/// Log and configuration. The branch is there whatever becomes of them.
-fn bring_back(repository: &Repository, branch: &Branch, name: &str, log: Option<&[u8]>) -> Vec<String> {
-    let mut problems = Vec::new();
-    if let Some(log) = log {
-        let path = repository.common.join("logs").join(name);
-        if let Err(e) = std::fs::write(&path, log) {
-            problems.push(format!("the log of its branch cannot be written to {}: {e}", path.display()));
+/// Writes its log; `beside`: what stands there by now stays, behind it. What could not be written is returned, for people.
+fn write_log(repository: &Repository, name: &str, log: Option<&[u8]>, beside: bool) -> Option<String> {
+    let log = log?;
+    let path = repository.common.join("logs").join(name);
+    let write = || {
+        let mut whole = log.to_vec();
+        if beside {
+            let there = match std::fs::read(&path) {
+                Err(e) if e.kind() == io::ErrorKind::NotFound => Vec::new(),
+                other => other?,
+            };
+            let lines: BTreeSet<&[u8]> = log.split_inclusive(|b| *b == b'\n').collect();
+            let more = there.split_inclusive(|b| *b == b'\n').filter(|line| !lines.contains(line));
+            whole.extend(more.flatten());
         }
-    }
+        path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+        durable::write(&path, &whole)
+    };
+    let written: io::Result<()> = write();
+    written.err().map(|e| format!("the log of its branch cannot be written to {}: {e}", path.display()))
+}
+
+/// Its configuration, in which nothing is added twice.
+fn configure(repository: &Repository, branch: &Branch, name: &str) -> Vec<String> {
+    let mut problems = Vec::new();
     for (key, value) in &branch.config {
         let key = format!("branch.{}.{key}", short(name.as_bytes()));
+        let same = format!("^{}$", regex_lite::escape(value));
         let git = Git::within(&repository.common, Trust::Untrusted);
-        if let Err(e) = git.args(["config", "--local", "--add", &key, value]).run() {
+        if let Err(e) = git.args(["config", "--local", "--replace-all", &key, value, &same]).run() {
             problems.push(format!("the configuration of its branch: {e}"));
         }
     }

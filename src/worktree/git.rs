@@ -4,6 +4,7 @@
 //! It is started so that nothing of its caller's surroundings redirects it, and nothing that a repository brings is
 //! executed unless the caller says that this repository is trusted.
 
+use git2::Oid;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use std::ffi::{OsStr, OsString};
@@ -279,6 +280,18 @@ fn end(child: &mut Child, group: bool) {
 /// The first words of a long command line.
 fn short(words: &str) -> String {
     crate::core::naming::printable(words, 120)
+}
+
+/// Moves a ref from one commit to another, under git's own lock; zero stands for none. By the program, since a kill of
+/// ours leaves git its locks to take away: one that a library of ours left would close the ref for good.
+///
+/// # Errors
+/// It is elsewhere, or cannot be written.
+pub(super) fn move_ref(common: &Path, name: &str, from: Oid, to: Oid, why: &str) -> Result<(), GitError> {
+    let git = Git::within(common, Trust::Untrusted).args(["update-ref", "--no-deref"]);
+    let git = if why.is_empty() { git } else { git.args(["-m", why]) };
+    let (from, to) = (from.to_string(), to.to_string());
+    git.args([name, &to, &from]).run().map(drop)
 }
 
 #[cfg(test)]

@@ -2,8 +2,10 @@
 
 use super::REFS;
 use super::meta::{Meta, VERSION};
-use crate::worktree::repository::{Repository, RepositoryError, git_at};
+use crate::worktree::git::move_ref;
+use crate::worktree::repository::{Repository, RepositoryError, git_at, io_at};
 use git2::Oid;
+use std::io;
 
 /// A worktree that was kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,8 +108,20 @@ impl Kept {
     pub fn forget(repository: &Repository, id: &str, commit: Oid) -> Result<(), RepositoryError> {
         let name = format!("{REFS}{id}");
         match repository.git.find_reference(&name) {
-            Ok(mut reference) if reference.target() == Some(commit) => {
-                git_at("cannot give up what was kept in", &repository.common, reference.delete())
+            Ok(reference) if reference.target() == Some(commit) => {
+                let gone = move_ref(&repository.common, &name, commit, Oid::ZERO_SHA1, "");
+                // A git that a kill of ours outlived may have come first.
+                let is_gone = || {
+                    let found = repository.git.find_reference(&name);
+                    found.is_err_and(|e| e.code() == git2::ErrorCode::NotFound)
+                };
+                match gone {
+                    Err(_) if is_gone() => Ok(()),
+                    gone => {
+                        let gone = gone.map_err(io::Error::other);
+                        io_at("cannot give up what was kept in", &repository.common, gone)
+                    }
+                }
             }
             Ok(_) => Ok(()),
             Err(e) if e.code() == git2::ErrorCode::NotFound => Ok(()),

@@ -7,6 +7,7 @@ use crate::core::text::Text;
 use crate::sys::clock::wall_ms;
 use crate::worktree::durable;
 use crate::worktree::files::{Folder, Kind, Stamp, Walked};
+use crate::worktree::git::move_ref;
 use crate::worktree::inner::What;
 use crate::worktree::linked::{Head, Worktree};
 use crate::worktree::pushed::{lossless, unreferenced};
@@ -84,7 +85,7 @@ pub(in crate::worktree) fn keep(
     };
     flush(&objects, durable::sync_objects(&objects, &writer.written))?;
     let name = format!("{REFS}{id}");
-    git.reference(&name, commit.0, false, "")?;
+    move_ref(&repository.common, &name, Oid::ZERO_SHA1, commit.0, "").map_err(CannotSay::from)?;
     let file = repository.common.join(&name);
     flush(&file, durable::sync_below(&repository.common, &file))?;
     // Whoever collects garbage with no grace at all may have taken some of it before there was a ref.
