@@ -19,6 +19,7 @@ use std::io;
 
 /// A view: what is read-only in it, and what within that is not.
 #[derive(Debug, Clone)]
+#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux has such views"))]
 pub struct View {
     /// Absolute paths without links, what holds others first; whether each is writable.
     mounts: Vec<(CString, bool)>,

@@ -225,7 +225,9 @@ proptest! {
         agent in a_process(),
         mut helpers in vec(a_process(), 0..4),
     ) {
-        e.chain.insert(0, Proc { ours: true, agent: Some("toy".into()), ..agent });
+        // What is abide's own is no agent.
+        let agent = Proc { ours: true, agent: Some("toy".into()), role: Role::Plain, ..agent };
+        e.chain.insert(0, agent);
         helpers.iter_mut().for_each(|p| p.agent = None);
         let mut with = e.clone();
         with.chain = helpers.into_iter().chain(e.chain.iter().cloned()).collect();
