@@ -247,8 +247,8 @@ proptest! {
         let class = classify(&e);
         prop_assert_eq!(verdict(&e), (inside(0).0, inside(0).1, Attended::Unknown, Some(nearest), 1));
         // Unless one of these is an agent: then it is about that one.
-        let has_agent = e.chain.iter().any(|p| p.ours && p.agent.is_some());
-        prop_assume!(has_agent || !above.iter().any(|p| p.ours && p.agent.is_some()));
+        let has_agent = e.chain.iter().any(Proc::is_agent);
+        prop_assume!(has_agent || !above.iter().any(Proc::is_agent));
         e.chain.extend(above);
         prop_assert_eq!(classify(&e), class);
     }
