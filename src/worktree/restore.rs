@@ -167,7 +167,15 @@ pub(super) fn finish(repository: &Repository, entry: &Entry) -> Result<Restored,
     io_at("cannot flush", folder, durable::sync_all(folder))?;
     io_at("cannot flush", &repository.common, durable::sync_all(&repository.common))?;
     let commit = git_at("cannot read", &repository.common, Oid::from_str(&entry.kept))?;
-    Kept::forget(repository, &entry.id, commit)?;
+    // Where something of it could not be brought back, all of it stays kept as well, until its time is over.
+    if restored.problems.is_empty() {
+        Kept::forget(repository, &entry.id, commit)?;
+    } else {
+        restored.problems.push(format!(
+            "it stays kept as {} as well, since not all of it could be brought back",
+            entry.id
+        ));
+    }
     entry.strike(repository)?;
     Ok(restored)
 }
