@@ -147,7 +147,7 @@ pub struct Session {
     pub signals: Option<Signals>,
     /// What is known of what it does.
     pub evidence: Evidence,
-    /// See [`Looks`].
+    /// See `Looks`.
     pub looks: Looks,
     /// When time alone may change its state, awake time.
     pub settled_at: Option<u64>,

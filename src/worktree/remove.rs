@@ -1,12 +1,12 @@
 //! Removing a worktree, so that nobody loses a line and a kill anywhere is survived.
 //!
 //! 1. It is looked at, and whether it may go is decided.
-//! 2. All of it is kept, and is on the disk ([`kept`](super::kept)).
+//! 2. All of it is kept, and is on the disk ([`super::kept`]).
 //! 3. Its folder is renamed: from here on nobody finds it under its name, and git is told by a lock not to tidy up.
 //! 4. It is looked at again. What changed since, or who is in it now, has it renamed back.
 //! 5. Its books, its branch and its folder go.
 //!
-//! The [`journal`](super::journal) says in which of these steps it is.
+//! The journal says in which of these steps it is.
 
 use super::contents::{self, Session};
 use super::files::{Folder, Kind, walk};

@@ -1,7 +1,7 @@
 //! Bringing a worktree back as it was: same place, branch, commit, index and files.
 //!
 //! Folder and books are written aside, and appear under their names as a whole. Nothing is overwritten. What was kept is
-//! given up only when all of it is in its place and on the disk; see the [`journal`](super::journal).
+//! given up only when all of it is in its place and on the disk; see the journal.
 
 use super::files::Folder;
 use super::journal::{Doing, Entry};
